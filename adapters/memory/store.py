@@ -1,0 +1,30 @@
+"""The memory source's data: a mutable table that tests and examples fill."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from gateway.model import Entity, Key, Kind, NodeResult
+
+
+@dataclass(slots=True)
+class MemoryStore:
+    """Entities by key, and the target nodes of executions.
+
+    ``epoch`` is part of every page token: raising it makes all tokens given so far expire.
+    """
+
+    entities: dict[Key, Entity] = field(default_factory=dict)
+    targets: dict[Key, tuple[NodeResult, ...]] = field(default_factory=dict)
+    epoch: int = 0
+
+    def put(self, entities: Iterable[Entity]) -> None:
+        """Insert, or replace by key."""
+        self.entities.update((entity.key, entity) for entity in entities)
+
+    def remove(self, key: Key) -> None:
+        """Forget an entity."""
+        self.entities.pop(key, None)
+
+    def rows(self, kind: Kind) -> list[Entity]:
+        """All entities of a kind, in no particular order."""
+        return [entity for entity in self.entities.values() if entity.key.kind == kind]

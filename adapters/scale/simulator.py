@@ -1,0 +1,222 @@
+"""A simulator of Scale 3.1.0-snapshot (API v3) for reading: the HTTP face over a ``World``.
+
+Behaves as the recordings and the contract of Scale say, quirks included. Not simulated: writing (405), OPTIONS (405), logs,
+``/load/``, metrics and the administration views (all of them 404).
+"""
+
+import asyncio
+import html
+import re
+from dataclasses import asdict
+
+import orjson
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Mount
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from adapters.scale import simulator_views as views
+from adapters.scale.simulator_filters import BadParameterError, FieldError, MissingError, Params, paginate, with_page
+from adapters.scale.simulator_tables import Row
+from adapters.scale.world import World
+from gateway.testing.simulator import LoggedRequest, RequestLog
+
+LINE_LIMIT = 4094
+"""gunicorn refuses a request line of more bytes, its line end not counted."""
+
+_READ = "GET, HEAD, OPTIONS"
+_READ_PATCH = "GET, PATCH, HEAD, OPTIONS"
+_READ_POST = "GET, POST, HEAD, OPTIONS"
+_ROUTES: list[tuple[re.Pattern[str], views.View, str]] = [
+    (re.compile(pattern, re.ASCII), view, allow)
+    for pattern, view, allow in (
+        (r"version/", views.version, _READ),
+        (r"status/", views.status, _READ),
+        (r"job-executions/", views.executions, _READ),
+        (r"job-executions/(\d+)/", views.execution, _READ),
+        (r"jobs/", views.jobs, _READ),
+        (r"jobs/(\d+)/", views.job, _READ_PATCH),
+        (r"jobs/executions/", views.jobs_with_latest_execution, _READ),
+        (r"nodes/", views.nodes, _READ),
+        (r"nodes/(\d+)/", views.node, _READ_PATCH),
+        (r"nodes/status/", views.nodes_status, _READ),
+        (r"errors/", views.errors, _READ_POST),
+        (r"errors/(\d+)/", views.error, _READ_PATCH),
+        (r"job-types/", views.job_types, _READ_POST),
+        (r"job-types/(\d+)/", views.job_type, _READ_PATCH),
+        (r"job-types/status/", views.job_types_status, _READ),
+        (r"job-types/pending/", views.job_types_pending, _READ),
+        (r"job-types/running/", views.job_types_running, _READ),
+        (r"job-types/system-failures/", views.job_types_system_failures, _READ),
+        (r"queue/status/", views.queue_status, _READ),
+    )
+]
+_FORMATS = {"json": "application/json", "api": "text/html", "admin": "text/html"}
+
+
+class Simulator:
+    """A Scale server over ``world``, whose ``now`` is the server's clock.
+
+    ``base_path`` is the versioned API (default ``/scale/api/v3``); the same API answers without its last segment, any other
+    version is a 404. ``latency_per_row`` (seconds) delays an answer by the rows it holds, as Scale's N+1 queries do.
+    Scale has no authentication of its own; with ``authorization`` the simulator acts as the proxy in front of it that lets
+    only requests with exactly this Authorization header pass (401 otherwise). ``GET /_log`` answers the request log as
+    JSON, itself not logged.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        *,
+        latency_per_row: float = 0.0,
+        authorization: str | None = None,
+        base_path: str = "/scale/api/v3",
+    ) -> None:
+        self.world = world
+        self.base_path = "/" + base_path.strip("/")
+        self.latency_per_row = latency_per_row
+        self.authorization = authorization
+        recorder = RequestLog(Starlette(routes=[Mount("/", app=self._serve)]))
+        self.log: list[LoggedRequest] = recorder.requests
+        self.app: ASGIApp = _with_log_page(recorder)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        response = await self._respond(request)
+        if request.method == "HEAD":
+            response.body = b""
+        await response(scope, receive, send)
+
+    async def _respond(self, request: Request) -> Response:
+        query = request.scope["query_string"].decode("latin-1")
+        line = len(f"{request.method} {_raw_path(request)}{'?' * bool(query)}{query} HTTP/1.1")
+        if line > LINE_LIMIT:
+            return _html(400, _TOO_LARGE.format(line=line, limit=LINE_LIMIT))
+        if self.authorization is not None and request.headers.get("authorization") != self.authorization:
+            return Response("Unauthorized", 401, {"www-authenticate": "Basic", "content-type": "text/plain"})
+        path = request.scope["path"]
+        route = self._route(path)
+        if route is None:
+            if not path.endswith("/") and self._route(path + "/"):
+                location = f"{_origin(request)}{_raw_path(request)}/{'?' * bool(query)}{query}"
+                return Response("", 301, {"location": location, "content-type": "text/html; charset=utf-8"})
+            return _html(
+                404, f"<h1>Not Found</h1><p>The requested URL {html.escape(path)} was not found on this server.</p>"
+            )
+        view, key, allow = route
+        headers = {"vary": "Accept, Cookie", "x-frame-options": "SAMEORIGIN", "allow": allow}
+        media_type = "application/json"
+        try:
+            media_type = _negotiate(request)
+            if request.method not in {"GET", "HEAD"}:
+                return _json(405, {"detail": f'Method "{request.method}" not allowed.'}, headers)
+            status, body = 200, await self._answer(view, key, query, request)
+        except _NotAcceptableError:
+            status, body = 406, {"detail": "Could not satisfy the request Accept header."}
+        except BadParameterError as error:
+            status, body = 400, {"detail": str(error)}
+        except MissingError as error:
+            status, body = 404, {"detail": str(error)}
+        except FieldError:
+            return _html(500, "<h1>Server Error (500)</h1>")
+        return _browsable(status, body, headers) if media_type == "text/html" else _json(status, body, headers)
+
+    def _route(self, path: str) -> tuple[views.View, str, str] | None:
+        """The view, id and allowed methods of a path, under the versioned base or under the unprefixed one."""
+        for base in (self.base_path, self.base_path.rpartition("/")[0]):
+            if path.startswith(base + "/"):
+                rest = path[len(base) + 1 :]
+                for pattern, view, allow in _ROUTES:
+                    if match := pattern.fullmatch(rest):
+                        return view, match[1] if pattern.groups else "", allow
+        return None
+
+    async def _answer(self, view: views.View, key: str, query: str, request: Request) -> Row:
+        params = Params(query, self.world.now)
+        found = view(self.world, params, key)
+        if isinstance(found, dict):
+            await asyncio.sleep(self.latency_per_row)
+            return found
+        page = paginate(found, params)
+        results = [found.render(row) for row in page.rows]
+        await asyncio.sleep(self.latency_per_row * len(results))
+        links = {
+            name: None if number is None else _url(request, with_page(query, number))
+            for name, number in (("next", page.next), ("previous", page.previous))
+        }
+        return {"count": page.count, **links, "results": results}
+
+
+class _NotAcceptableError(Exception):
+    """No renderer produces what the Accept header wants."""
+
+
+def _negotiate(request: Request) -> str:
+    """The media type to answer with, as Django REST framework chooses it: ``?format=`` first, then Accept.
+
+    More specific Accept entries win, q-values do not count, JSON precedes HTML. Raises MissingError for an unknown format.
+    """
+    override = request.query_params.get("format")
+    if override is not None and override not in _FORMATS:
+        raise MissingError
+    offers = ["application/json", "text/html"] if override is None else [_FORMATS[override]]
+    accepted = [entry.partition(";")[0].strip() for entry in request.headers.get("accept", "*/*").split(",")]
+    for wildcards in (0, 1, 2):
+        level = {entry for entry in accepted if entry.count("*") == wildcards}
+        for offer in offers:
+            if level & {offer, offer.partition("/")[0] + "/*", "*/*"}:
+                return offer
+    raise _NotAcceptableError
+
+
+def _raw_path(request: Request) -> str:
+    raw: bytes = request.scope.get("raw_path") or request.scope["path"].encode()
+    return raw.partition(b"?")[0].decode("latin-1")
+
+
+def _origin(request: Request) -> str:
+    """Scheme and host as Scale believes them: what the proxy says, whoever that is."""
+    scheme = request.headers.get("x-forwarded-proto", request.scope["scheme"])
+    host = request.headers.get("x-forwarded-host") or request.headers.get("host", "localhost")
+    return f"{scheme}://{host}"
+
+
+def _url(request: Request, query: str) -> str:
+    return f"{_origin(request)}{_raw_path(request)}{'?' * bool(query)}{query}"
+
+
+_TOO_LARGE = (
+    "<html>\n  <head>\n    <title>Bad Request</title>\n  </head>\n  <body>\n    <h1>Bad Request</h1>\n"
+    "    <p>Request Line is too large ({line} > {limit})</p>\n  </body>\n</html>\n"
+)
+
+
+def _encode(body: Row) -> bytes:
+    # orjson writes instants as Scale does: six fraction digits, or none when there are no microseconds.
+    return orjson.dumps(body, option=orjson.OPT_UTC_Z)
+
+
+def _json(status: int, body: Row, headers: dict[str, str]) -> Response:
+    return Response(_encode(body), status, {**headers, "content-type": "application/json"})
+
+
+def _browsable(status: int, body: Row, headers: dict[str, str]) -> Response:
+    page = f"<!DOCTYPE html>\n<html><body><pre>{html.escape(_encode(body).decode())}</pre></body></html>\n"
+    return Response(page, status, {**headers, "content-type": "text/html; charset=utf-8"})
+
+
+def _html(status: int, text: str) -> Response:
+    return Response(text, status, {"x-frame-options": "SAMEORIGIN", "content-type": "text/html"})
+
+
+def _with_log_page(recorder: RequestLog) -> ASGIApp:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] != "/_log":
+            await recorder(scope, receive, send)
+            return
+        keys = ("method", "path", "query", "status")
+        entries = [{key: value for key, value in asdict(each).items() if key in keys} for each in recorder.requests]
+        await Response(orjson.dumps(entries), media_type="application/json")(scope, receive, send)
+
+    return app

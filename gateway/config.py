@@ -1,0 +1,244 @@
+"""The configuration: one YAML file, every key known, every secret from the environment or a file.
+
+A mistake raises ConfigError naming the file, the line, the key and what was expected. ``${VAR}`` inside any text is replaced
+by an environment variable; ``file:PATH`` as the whole of a secret is replaced by that file's content (one trailing line end
+dropped). Secrets are ``SecretStr``: they do not show in representations, logs or errors.
+"""
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+
+from gateway.errors import ConfigError
+
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_LOOPBACK_NAMES = frozenset({"localhost", "ip6-localhost"})
+
+SourceName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+
+
+def _read_secret(secret: SecretStr) -> SecretStr:
+    text = secret.get_secret_value()
+    if text.startswith("file:"):
+        try:
+            return SecretStr(Path(text.removeprefix("file:")).read_text(encoding="utf-8").removesuffix("\n"))
+        except OSError as error:
+            raise ValueError(f"the secret's file cannot be read: {error.strerror}") from error
+    if not text:
+        raise ValueError("the secret is empty")
+    return secret
+
+
+Secret = Annotated[SecretStr, AfterValidator(_read_secret)]
+
+
+class Strict(BaseModel):
+    """Settings that refuse unknown keys and never change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class NoAuth(Strict):
+    """No credentials."""
+
+    type: Literal["none"] = "none"
+
+
+class BasicAuth(Strict):
+    """HTTP Basic."""
+
+    type: Literal["basic"]
+    username: str
+    password: Secret
+
+
+class BearerAuth(Strict):
+    """``Authorization: Bearer <token>``."""
+
+    type: Literal["bearer"]
+    token: Secret
+
+
+class TokenAuth(Strict):
+    """``Authorization: <scheme> <token>``: ThreatConnect's TC-Token, Scale 7's Token."""
+
+    type: Literal["token"]
+    token: Secret
+    scheme: str = "TC-Token"
+
+
+AuthSettings = Annotated[NoAuth | BasicAuth | BearerAuth | TokenAuth, Field(discriminator="type")]
+
+
+class BudgetSettings(Strict):
+    """How much of a source one page may read (DECISIONS 11)."""
+
+    rows: int = Field(5000, ge=1)
+    requests: int = Field(100, ge=1)
+    seconds: float = Field(10.0, gt=0)
+
+
+class SourceSettings(Strict):
+    """What every source has; an adapter's factory adds its own keys by inheriting.
+
+    ``aliases`` are former names whose ids and cursors stay valid. ``expose_raw`` lets people read redacted upstream records
+    in ``raw``. ``ui_url`` is where links into the source's own pages begin. ``max_concurrency`` is how many requests may be
+    in flight to it at once. ``max_response_bytes`` caps one answer.
+    """
+
+    name: SourceName
+    kind: str
+    display_name: str | None = None
+    aliases: tuple[SourceName, ...] = ()
+    base_url: str | None = None
+    ui_url: str | None = None
+    auth: AuthSettings = NoAuth()
+    headers: Mapping[str, Secret] = Field(default_factory=dict)
+    verify_tls: bool | Path = True
+    timeout_seconds: float = Field(8.0, gt=0)
+    max_concurrency: int = Field(8, ge=1)
+    max_response_bytes: int = Field(64 * 1024 * 1024, ge=1024)
+    budget: BudgetSettings = BudgetSettings()
+    expose_raw: bool = False
+
+    @field_validator("base_url", "ui_url")
+    @classmethod
+    def _is_http(cls, url: str | None) -> str | None:
+        if url is not None and not re.match(r"https?://[^/?#\s]+(/[^?#\s]*)?\Z", url):
+            raise ValueError("expected an http:// or https:// address without query")
+        return url if url is None or url.endswith("/") else url + "/"
+
+
+class ServerSettings(Strict):
+    """How the gateway itself is served.
+
+    ``api_keys`` are SHA-256 digests in hexadecimal of the keys that clients send as ``Authorization: Bearer <key>`` or
+    ``X-API-Key``; without any, everyone who can connect may read. ``cursor_key`` signs cursors: give every replica the same,
+    or cursors die with the process. ``cors_origins`` lists origins of browser pages that may call; ``*`` means any.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = Field(8000, ge=0, le=65535)
+    workers: int = Field(1, ge=1)
+    api_keys: tuple[Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")], ...] = ()
+    allow_anonymous: bool = False
+    cursor_key: Secret | None = None
+    cors_origins: tuple[str, ...] = ()
+    graphiql: bool = True
+    introspection: bool = True
+    deadline_seconds: float = Field(15.0, gt=0)
+    max_body_bytes: int = Field(256 * 1024, ge=1024)
+    each_reads: int = Field(100, ge=0)
+    each_seconds: float = Field(3.0, gt=0)
+    nested_lists: int = Field(50, ge=1)
+    max_ids: int = Field(100, ge=1)
+
+    @property
+    def loopback(self) -> bool:
+        """Whether only this machine can connect."""
+        try:
+            return ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host in _LOOPBACK_NAMES
+
+    def check_exposure(self) -> None:
+        """Refuse to serve others without a key. Raises ConfigError."""
+        if not (self.loopback or self.api_keys or self.allow_anonymous):
+            raise ConfigError(
+                f"server.host {self.host} can be reached from other machines, but server.api_keys is empty: give the "
+                "SHA-256 of at least one key, bind to 127.0.0.1, or set server.allow_anonymous: true"
+            )
+
+
+class Config(Strict):
+    """The whole file. ``sources`` are still plain mappings here: the registry reads each with its adapter's settings."""
+
+    server: ServerSettings = ServerSettings()
+    sources: tuple[dict[str, Any], ...] = Field(min_length=1)
+
+
+class ConfigFile:
+    """A YAML document that remembers its lines, so that a mistake can be pointed at."""
+
+    def __init__(self, text: str, name: str, environ: Mapping[str, str] | None = None) -> None:
+        self.name = name
+        self._environ = os.environ if environ is None else environ
+        try:
+            self._root = yaml.compose(text, Loader=yaml.SafeLoader)
+            data = yaml.load(text, Loader=yaml.SafeLoader)
+        except yaml.YAMLError as error:
+            mark = getattr(error, "problem_mark", None)
+            where = f"{name}:{mark.line + 1}" if mark else name
+            raise ConfigError(f"{where}: not valid YAML: {getattr(error, 'problem', None) or 'unreadable'}") from error
+        self.data = self._expand(data, ())
+
+    @classmethod
+    def read(cls, path: Path) -> "ConfigFile":
+        """The file at ``path``. Raises ConfigError when it cannot be read."""
+        try:
+            return cls(path.read_text(encoding="utf-8"), str(path))
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+            raise ConfigError(f"{path}: cannot be read: {reason}") from error
+
+    def parse(self, settings: type[Strict], data: Any, path: tuple[str | int, ...] = ()) -> Any:
+        """``data`` (found at ``path`` of the document) as ``settings``. Raises ConfigError listing every mistake."""
+        try:
+            return settings.model_validate(data)
+        except ValidationError as error:
+            raise ConfigError("\n".join(self._sentences(error, path))) from None
+
+    def where(self, path: tuple[str | int, ...]) -> str:
+        """``file:line`` of the innermost part of ``path`` that the document has."""
+        node, line = self._root, self._root.start_mark.line if self._root else 0
+        for step in path:
+            found = None
+            if isinstance(node, yaml.MappingNode):
+                for key, value in node.value:
+                    if key.value == str(step):
+                        found, line = value, key.start_mark.line
+            elif isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
+                found = node.value[step]
+                line = found.start_mark.line
+            if found is None:
+                break
+            node = found
+        return f"{self.name}:{line + 1}"
+
+    def _sentences(self, error: ValidationError, prefix: tuple[str | int, ...]) -> Iterator[str]:
+        for problem in error.errors(include_input=False, include_url=False):
+            path = prefix + tuple(problem["loc"])
+            shown = ".".join(str(step) for step in path) or "the document"
+            message = "unknown key" if problem["type"] == "extra_forbidden" else problem["msg"].removeprefix("Value error, ")
+            yield f"{self.where(path)}: {shown}: {message}"
+
+    def _expand(self, value: Any, path: tuple[str | int, ...]) -> Any:
+        match value:
+            case dict():
+                return {key: self._expand(member, (*path, key)) for key, member in value.items()}
+            case list():
+                return [self._expand(member, (*path, index)) for index, member in enumerate(value)]
+            case str():
+                return _VARIABLE.sub(lambda match: self._variable(match[1], path), value)
+            case _:
+                return value
+
+    def _variable(self, name: str, path: tuple[str | int, ...]) -> str:
+        if name not in self._environ:
+            shown = ".".join(str(step) for step in path)
+            raise ConfigError(f"{self.where(path)}: {shown}: the environment variable {name} is not set")
+        return self._environ[name]
+
+
+def read_config(file: ConfigFile) -> Config:
+    """The document as ``Config``. Raises ConfigError."""
+    if not isinstance(file.data, dict):
+        raise ConfigError(f"{file.where(())}: expected a mapping with the keys server and sources")
+    config: Config = file.parse(Config, file.data)
+    return config

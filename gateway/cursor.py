@@ -1,0 +1,135 @@
+"""Cursors: a boundary that is right by itself, plus hints that only make resuming cheap (ARCHITECTURE, merging).
+
+A cursor is ``base64url(mac + payload)``: HMAC-SHA-256 cut to 16 bytes over a JSON array. It is bound to a fingerprint of
+field, filter and order, holds no URL and no credential, and is refused when it was altered, cut short or made with
+another key.
+"""
+
+import hmac
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import Any
+
+import msgspec
+import orjson
+
+from gateway.errors import UserError
+from gateway.model import Key
+from gateway.query import Position
+
+_VERSION = 1
+_MAC_BYTES = 16
+_MAX_LENGTH = 8192
+
+Hint = int | str
+"""Where a source may be resumed: the offset of a row (int) or the token of a page (str). Never trusted."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceNote:
+    """What the pages so far already know of a source: its worst state and the code of the error that caused it."""
+
+    state: str
+    code: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """A place in a merged list. Everything on the far side of ``boundary`` (exclusive) is still to come.
+
+    ``now`` is the instant, in microseconds, at which relative ranges were resolved on the first page. ``notes``, ``totals``
+    and ``hints`` are by source name. ``shown`` holds digests (``digest``) of rows delivered without a sort key, which
+    must not be delivered again should they get one meanwhile.
+    """
+
+    boundary: Position
+    now: int
+    notes: Mapping[str, SourceNote] = field(default_factory=dict)
+    totals: Mapping[str, int | None] = field(default_factory=dict)
+    hints: Mapping[str, Hint] = field(default_factory=dict)
+    shown: frozenset[str] = frozenset()
+
+
+class _Payload(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
+    version: int
+    fingerprint: str
+    boundary: tuple[int, int, str, tuple[int | str, ...]]
+    now: int
+    notes: dict[str, tuple[str, str | None]]
+    totals: dict[str, int | None]
+    hints: dict[str, int | str]
+    shown: str
+
+
+_DIGEST_LENGTH = 8
+
+_decoder = msgspec.json.Decoder(_Payload)
+
+
+def fingerprint(*parts: Any) -> str:
+    """A short digest of what a cursor belongs to: JSON-compatible values, compared by content."""
+    return blake2b(orjson.dumps(parts, option=orjson.OPT_SORT_KEYS), digest_size=9).hexdigest()
+
+
+def digest(key: Key) -> str:
+    """Eight characters that stand for a key: 48 bits, of which a cursor compares a few hundred."""
+    packed = blake2b("/".join((key.source, *key.parts)).encode(), digest_size=6).digest()
+    return urlsafe_b64encode(packed).decode("ascii")
+
+
+class CursorCodec:
+    """Writes and reads cursors with one deployment's key."""
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+
+    def encode(self, cursor: Cursor, fingerprint: str) -> str:
+        """The opaque text of a cursor that belongs to ``fingerprint``."""
+        payload = orjson.dumps(
+            (
+                _VERSION,
+                fingerprint,
+                cursor.boundary,
+                cursor.now,
+                {source: (note.state, note.code) for source, note in cursor.notes.items()},
+                dict(cursor.totals),
+                dict(cursor.hints),
+                "".join(sorted(cursor.shown)),
+            )
+        )
+        return urlsafe_b64encode(self._mac(payload) + payload).rstrip(b"=").decode("ascii")
+
+    def decode(self, text: str, fingerprint: str) -> Cursor:
+        """The cursor of a text. Raises UserError saying whether it is damaged or foreign, or belongs to another list."""
+        if len(text) > _MAX_LENGTH:
+            raise UserError("The cursor is too long to be one of this gateway's.")
+        try:
+            packed = urlsafe_b64decode(text.encode("ascii") + b"=" * (-len(text) % 4))
+        except ValueError as error:
+            raise UserError("The cursor is not one of this gateway's: it does not decode.") from error
+        mac, payload = packed[:_MAC_BYTES], packed[_MAC_BYTES:]
+        # Encoding again closes base64's several spellings of the same bytes: one cursor, one text.
+        spelled = urlsafe_b64encode(packed).rstrip(b"=").decode("ascii")
+        if spelled != text or not hmac.compare_digest(mac, self._mac(payload)):
+            raise UserError("The cursor was altered or cut short, or another deployment made it.")
+        try:
+            read = _decoder.decode(payload)
+        except msgspec.DecodeError as error:
+            raise UserError("The cursor was made by another version of this gateway.") from error
+        if read.version != _VERSION:
+            raise UserError("The cursor was made by another version of this gateway.")
+        if read.fingerprint != fingerprint:
+            raise UserError("The cursor belongs to another list: filter and order must stay as they were on its first page.")
+        return Cursor(
+            boundary=read.boundary,
+            now=read.now,
+            notes={source: SourceNote(state, code) for source, (state, code) in read.notes.items()},
+            totals=read.totals,
+            hints=read.hints,
+            shown=frozenset(read.shown[i : i + _DIGEST_LENGTH] for i in range(0, len(read.shown), _DIGEST_LENGTH)),
+        )
+
+    def _mac(self, payload: bytes) -> bytes:
+        return hmac.digest(self._key, payload, "sha256")[:_MAC_BYTES]

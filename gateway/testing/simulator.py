@@ -1,0 +1,63 @@
+"""What every simulator shares: a log of the requests it served, and optional latency.
+
+A simulator is a small Starlette server that behaves like one real back end over generated data. It proves nothing about
+the back end by itself: fidelity tests compare it with recordings of the real one.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedRequest:
+    """One request as it arrived.
+
+    ``path`` and ``query`` are verbatim (still percent-encoded), ``status`` is what was answered and ``active`` how many
+    requests, this one included, were being served when it arrived.
+    """
+
+    method: str
+    path: str
+    query: str
+    status: int
+    active: int
+
+
+class RequestLog:
+    """ASGI middleware that records every HTTP request that ``app`` answers.
+
+    ``delay`` gives the seconds to wait before a request (path, query) is served; real servers are not instant.
+    """
+
+    def __init__(self, app: ASGIApp, delay: Callable[[str, str], float] | None = None) -> None:
+        self.app = app
+        self.delay = delay
+        self.requests: list[LoggedRequest] = []
+        self._active = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        status = 0
+
+        async def watch(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        path = scope.get("raw_path", scope["path"].encode()).split(b"?")[0].decode("latin-1")
+        query = scope["query_string"].decode("latin-1")
+        self._active += 1
+        active = self._active
+        try:
+            if self.delay is not None and (seconds := self.delay(path, query)) > 0:
+                await asyncio.sleep(seconds)
+            await self.app(scope, receive, watch)
+        finally:
+            self._active -= 1
+            self.requests.append(LoggedRequest(scope["method"], path, query, status, active))

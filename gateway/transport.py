@@ -1,0 +1,359 @@
+"""How requests reach a source: one ``SourceClient`` per source over httpx's transport interface.
+
+The client adds credentials, keeps to the source's concurrency limit and to the deadline of whatever it serves, retries what
+may be retried, caps the size of an answer and turns every fault into a SourceError without quoting the upstream.
+
+Requests are counted on the ``Meter`` of the current context, so that reports can say what an answer cost.
+"""
+
+import asyncio
+import random
+import time
+from base64 import b64encode
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import Any, Protocol, TypeVar
+from urllib.parse import quote, urlencode
+
+import httpx
+import msgspec
+
+from gateway.config import AuthSettings, BasicAuth, BearerAuth, NoAuth, SourceSettings, TokenAuth
+from gateway.errors import SourceError, SourceErrorCode
+from gateway.instant import Instant
+from gateway.metrics import SOURCE_UP, UPSTREAM, UPSTREAM_SECONDS
+from gateway.model import Documented
+
+T = TypeVar("T")
+Params = Sequence[tuple[str, str]]
+
+_ATTEMPTS = 3
+_BACKOFF_SECONDS = 0.1
+_SLOW_SECONDS = 5.0
+
+
+# --- meters --------------------------------------------------------------------------------------------------------
+
+
+class Meter:
+    """Counts upstream requests by source for one purpose, and carries its deadline (on the event loop's clock)."""
+
+    def __init__(self, deadline: float, parent: "Meter | None" = None) -> None:
+        self.deadline: float = deadline if parent is None else min(deadline, parent.deadline)
+        self.parent = parent
+        self.requests: Counter[str] = Counter()
+
+    def count(self, source: str) -> None:
+        """One more request to ``source``, here and in every meter around this one."""
+        meter: Meter | None = self
+        while meter is not None:
+            meter.requests[source] += 1
+            meter = meter.parent
+
+
+_METER: ContextVar[Meter | None] = ContextVar("meter", default=None)
+
+
+@contextmanager
+def metered(meter: Meter) -> Iterator[Meter]:
+    """Count requests on ``meter`` within this block."""
+    token = _METER.set(meter)
+    try:
+        yield meter
+    finally:
+        _METER.reset(token)
+
+
+def current_meter() -> Meter | None:
+    """The meter of this context."""
+    return _METER.get()
+
+
+# --- credentials ---------------------------------------------------------------------------------------------------
+
+
+class Auth(Protocol):
+    """Puts credentials on a request just before it is sent."""
+
+    async def sign(self, request: httpx.Request) -> None:
+        """Add what the source needs. Raises SourceError when there is nothing to add."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class HeaderAuth:
+    """A constant ``Authorization`` header; empty for none."""
+
+    value: str
+
+    async def sign(self, request: httpx.Request) -> None:
+        if self.value:
+            request.headers["Authorization"] = self.value
+
+
+def header_auth(settings: AuthSettings) -> Auth:
+    """The Auth of settings that amount to a constant header."""
+    match settings:
+        case NoAuth():
+            return HeaderAuth("")
+        case BasicAuth():
+            pair = f"{settings.username}:{settings.password.get_secret_value()}"
+            return HeaderAuth("Basic " + b64encode(pair.encode()).decode("ascii"))
+        case BearerAuth():
+            return HeaderAuth(f"Bearer {settings.token.get_secret_value()}")
+        case TokenAuth():
+            return HeaderAuth(f"{settings.scheme} {settings.token.get_secret_value()}")
+
+
+# --- health --------------------------------------------------------------------------------------------------------
+
+
+class SourceState(Documented):
+    """What the last traffic said about a source."""
+
+    UP = "UP", "It answers."
+    DEGRADED = "DEGRADED", "Answers, but slowly, rate-limited or partly."
+    DOWN = "DOWN", "The last request failed."
+    UNKNOWN = "UNKNOWN", "Not contacted yet."
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """Last known reachability, observed on real traffic."""
+
+    state: SourceState = SourceState.UNKNOWN
+    checked_at: Instant | None = None
+    latency_ms: float | None = None
+    error: SourceError | None = None
+
+
+# --- the client ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A source's answer that is not a fault: its status is 2xx or one that the caller asked to see."""
+
+    status: int
+    headers: httpx.Headers
+    content: bytes
+
+
+class SourceClient:
+    """Sends requests to one source."""
+
+    def __init__(self, settings: SourceSettings, transport: httpx.AsyncBaseTransport, auth: Auth | None = None) -> None:
+        self.source = settings.name
+        self.health = Health()
+        self._settings = settings
+        self._base = httpx.URL(settings.base_url or "http://unconfigured.invalid/")
+        self._transport = transport
+        self._auth = auth or header_auth(settings.auth)
+        self._slots = asyncio.Semaphore(settings.max_concurrency)
+        self._headers = {name: secret.get_secret_value() for name, secret in settings.headers.items()}
+
+    async def get(
+        self,
+        path: str,
+        params: Params = (),
+        *,
+        accept: str = "application/json",
+        also: frozenset[int] = frozenset(),
+        headers: Mapping[str, str] | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109 - applied together with the meter's deadline
+    ) -> Answer:
+        """GET ``path`` (relative to the base URL). ``also`` names statuses to return instead of raising SourceError."""
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                return await self._once("GET", path, params, accept, also, headers, timeout)
+            except SourceError as error:
+                pause = self._pause(error, attempt)
+                if pause is None:
+                    raise
+                await asyncio.sleep(pause)
+        raise AssertionError("the last attempt returns or raises")
+
+    async def get_json(
+        self, path: str, params: Params = (), *, model: type[T], also: frozenset[int] = frozenset()
+    ) -> T | None:
+        """GET and decode as ``model``; None when the status is one of ``also``. Raises SourceError."""
+        answer = await self.get(path, params, also=also)
+        if answer.status in also:
+            return None
+        return self.decode(answer, model)
+
+    def decode(self, answer: Answer, model: type[T]) -> T:
+        """The body of an answer as ``model``. Raises SourceError BAD_RESPONSE."""
+        kind = answer.headers.get("content-type", "").split(";")[0].strip().lower()
+        if kind != "application/json" and not kind.endswith("+json"):
+            raise self._fault(SourceErrorCode.BAD_RESPONSE, "It did not answer with JSON.", answer.status)
+        try:
+            return msgspec.json.decode(answer.content, type=model, strict=False)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise self._fault(
+                SourceErrorCode.BAD_RESPONSE, "Its answer is not the JSON it should be.", answer.status
+            ) from error
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._transport.aclose()
+
+    async def _once(
+        self,
+        method: str,
+        path: str,
+        params: Params,
+        accept: str,
+        also: frozenset[int],
+        headers: Mapping[str, str] | None,
+        timeout: float | None,  # noqa: ASYNC109
+    ) -> Answer:
+        loop = asyncio.get_running_loop()
+        meter = current_meter()
+        limit = self._settings.timeout_seconds if timeout is None else timeout
+        if meter is not None:
+            limit = min(limit, meter.deadline - loop.time())
+        if limit <= 0:
+            raise self._fault(SourceErrorCode.TIMEOUT, "The time for this request was used up before it could be sent.")
+        started = loop.time()
+        try:
+            async with asyncio.timeout(limit), self._slots:
+                request = self._request(method, path, params, accept, headers, limit)
+                await self._auth.sign(request)
+                if meter is not None:
+                    meter.count(self.source)
+                answer = await self._send(request)
+            self._raise_for(answer, also)
+        except SourceError as error:
+            self._observe(started, error)
+            raise
+        except TimeoutError as error:
+            fault = self._fault(SourceErrorCode.TIMEOUT, f"It did not answer within {limit:.3g} seconds.")
+            self._observe(started, fault)
+            raise fault from error
+        except httpx.TimeoutException as error:
+            fault = self._fault(SourceErrorCode.TIMEOUT, f"It did not answer within {limit:.3g} seconds.")
+            self._observe(started, fault)
+            raise fault from error
+        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+            # The class name tells connect from protocol errors; the message could quote addresses or headers.
+            fault = self._fault(SourceErrorCode.UNAVAILABLE, f"It could not be reached ({type(error).__name__}).")
+            self._observe(started, fault)
+            raise fault from error
+        self._observe(started, None)
+        return answer
+
+    def _request(
+        self, method: str, path: str, params: Params, accept: str, headers: Mapping[str, str] | None, limit: float
+    ) -> httpx.Request:
+        # "+" must not stay bare: servers read it as a space (contracts/awx.md section 4).
+        query = urlencode(params, quote_via=quote, safe=":,") if params else ""
+        raw_path = self._base.raw_path + path.encode("ascii") + (f"?{query}".encode("ascii") if query else b"")
+        return httpx.Request(
+            method,
+            self._base.copy_with(raw_path=raw_path),
+            headers={"Accept": accept, "Accept-Encoding": "gzip, deflate", **self._headers, **(headers or {})},
+            extensions={"timeout": dict.fromkeys(("connect", "read", "write", "pool"), limit)},
+        )
+
+    async def _send(self, request: httpx.Request) -> Answer:
+        response = await self._transport.handle_async_request(request)
+        try:
+            content = bytearray()
+            stream: AsyncIterator[bytes] = response.aiter_bytes()
+            async for chunk in stream:
+                content += chunk
+                if len(content) > self._settings.max_response_bytes:
+                    raise self._fault(SourceErrorCode.BAD_RESPONSE, "Its answer is larger than max_response_bytes.")
+        finally:
+            await response.aclose()
+        return Answer(response.status_code, response.headers, bytes(content))
+
+    def _raise_for(self, answer: Answer, also: frozenset[int]) -> None:
+        status = answer.status
+        if 200 <= status < 300 or status in also:
+            return
+        code, message = _STATUS_FAULTS.get(status, (None, ""))
+        if code is None:
+            if 300 <= status < 400:
+                # AWX redirects everything while it is being upgraded (contracts/awx.md section 1); nothing is followed,
+                # because credentials must not travel to another host.
+                code, message = SourceErrorCode.UNAVAILABLE, "It answered with a redirect."
+            elif status >= 500:
+                code, message = SourceErrorCode.UNAVAILABLE, "It failed to answer."
+            else:
+                code, message = SourceErrorCode.BAD_RESPONSE, "It refused the request."
+        raise self._fault(code, message, status, _retry_after(answer.headers.get("retry-after")))
+
+    def _pause(self, error: SourceError, attempt: int) -> float | None:
+        """Seconds to wait before asking again, or None when that would be wrong or too late."""
+        transient = error.http_status in _RETRIED or (
+            error.code is SourceErrorCode.UNAVAILABLE and error.http_status is None
+        )
+        if not transient or attempt == _ATTEMPTS:
+            return None
+        pause = error.retry_after
+        if pause is None:
+            pause = _BACKOFF_SECONDS * 2 ** (attempt - 1) * (1 + random.random())  # noqa: S311 - jitter
+        meter = current_meter()
+        left = self._settings.timeout_seconds if meter is None else meter.deadline - asyncio.get_running_loop().time()
+        return pause if pause < min(left, self._settings.timeout_seconds) / 2 else None
+
+    def _fault(
+        self, code: SourceErrorCode, message: str, status: int | None = None, retry_after: float | None = None
+    ) -> SourceError:
+        return SourceError(code, message, source=self.source, http_status=status, retry_after=retry_after)
+
+    def _observe(self, started: float, error: SourceError | None) -> None:
+        seconds = asyncio.get_running_loop().time() - started
+        state = SourceState.UP
+        if error is not None and error.code is SourceErrorCode.RATE_LIMITED:
+            state = SourceState.DEGRADED
+        elif error is not None and error.code in _DOWN:
+            state = SourceState.DOWN
+        elif seconds > _SLOW_SECONDS:
+            state = SourceState.DEGRADED
+        self.health = Health(state, Instant.from_us(time.time_ns() // 1000), round(seconds * 1000, 3), error)
+        SOURCE_UP.labels(self.source).set(state is not SourceState.DOWN)
+        UPSTREAM.labels(self.source, "OK" if error is None else error.code.value).inc()
+        UPSTREAM_SECONDS.labels(self.source).observe(seconds)
+
+
+_STATUS_FAULTS: dict[int, tuple[SourceErrorCode, str]] = {
+    401: (SourceErrorCode.UNAUTHENTICATED, "It did not accept the gateway's credentials."),
+    403: (SourceErrorCode.FORBIDDEN, "The gateway's credentials may not read this."),
+    404: (SourceErrorCode.NOT_FOUND, "It has nothing at this address."),
+    408: (SourceErrorCode.TIMEOUT, "It gave up waiting."),
+    429: (SourceErrorCode.RATE_LIMITED, "It asks for fewer requests."),
+    503: (SourceErrorCode.UNAVAILABLE, "It says that it cannot serve now."),
+}
+# Not 500: several of these systems answer 500 to requests they will never like (contracts/scale.md section 1).
+_RETRIED = frozenset({429, 502, 503, 504})
+_DOWN = frozenset({SourceErrorCode.UNAVAILABLE, SourceErrorCode.TIMEOUT, SourceErrorCode.UNAUTHENTICATED})
+
+
+def _retry_after(header: str | None) -> float | None:
+    """Seconds from a Retry-After header, which holds seconds or an HTTP date; None when it is neither."""
+    if header is None:
+        return None
+    try:
+        return max(0.0, float(header))
+    except ValueError:
+        pass
+    try:
+        return max(0.0, parsedate_to_datetime(header).timestamp() - time.time())
+    except ValueError:
+        return None
+
+
+def http_transport(settings: SourceSettings) -> httpx.AsyncBaseTransport:
+    """A pool of keep-alive connections for one source, so that a slow one cannot starve another."""
+    verify: Any = settings.verify_tls if isinstance(settings.verify_tls, bool) else str(settings.verify_tls)
+    limits = httpx.Limits(
+        max_connections=settings.max_concurrency, max_keepalive_connections=settings.max_concurrency, keepalive_expiry=30
+    )
+    return httpx.AsyncHTTPTransport(verify=verify, limits=limits, trust_env=False)
