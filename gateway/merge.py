@@ -15,7 +15,7 @@ from gateway.cursor import Cursor, SourceNote, digest
 from gateway.errors import SourceError, SourceErrorCode
 from gateway.instant import Instant
 from gateway.model import Documented
-from gateway.query import ListQuery, Order, OrderField, Position, narrowed, parts_of, position_value
+from gateway.query import ExecutionFilter, Filter, ListQuery, Order, OrderField, Position, narrowed, parts_of, position_value
 from gateway.spi import Adapter, Guarantee, ScanPlan, internal_error
 from gateway.stream import Entry, Stream
 from gateway.transport import Meter, current_meter, metered
@@ -108,14 +108,12 @@ async def merge_page(
     after: Cursor | None,
     now: int,
     totals: bool,
-    status_inputs: Sequence[str] = (),
 ) -> MergedPage:
     """One page of at most ``first`` rows after ``after``. Raises nothing for any source's fault.
 
     ``now`` is what relative ranges were resolved against, kept in the cursors. ``totals`` asks for counts.
-    ``status_inputs`` are the input names to report for the part ``status``.
     """
-    merge = _Merge(query, first, after, now, totals, status_inputs)
+    merge = _Merge(query, first, after, now, totals)
     try:
         for source in sorted(sources, key=lambda source: source.name):
             merge.add(source)
@@ -127,15 +125,12 @@ async def merge_page(
 class _Merge:
     """The state of one call of ``merge_page``."""
 
-    def __init__(
-        self, query: ListQuery, first: int, after: Cursor | None, now: int, totals: bool, status_inputs: Sequence[str]
-    ) -> None:
+    def __init__(self, query: ListQuery, first: int, after: Cursor | None, now: int, totals: bool) -> None:
         self.query = query
         self.first = first
         self.after = after
         self.now = now
         self.totals = totals
-        self.status_inputs = status_inputs
         self.results: dict[str, _Result] = {}
         self.taken: list[Entry] = []
         self.shown = set(after.shown) if after else set()
@@ -152,7 +147,7 @@ class _Merge:
             return
         if not source.trusted:
             plan = _unordered(plan)
-        result = _Result(plan, residual=self._names(parts_of(given) - plan.pushed))
+        result = _Result(plan, residual=_names(given, parts_of(given) - plan.pushed))
         if plan.caveat is not None:
             result.caveat = SourceError(SourceErrorCode.UNSUPPORTED, plan.caveat, source=source.name)
         after, name = self.after, source.name
@@ -167,7 +162,8 @@ class _Merge:
                 source.budget,
                 after=after.boundary if after else None,
                 hint=after.hints.get(name) if after else None,
-                rows=self.first + 1,
+                # Unordered sources are read whole: in pages as large as they come.
+                rows=self.first + 1 if plan.order is Guarantee.EXACT else source.budget.rows,
                 count=self.totals and plan.counts and self._counts_along,
             )
         self.results[name] = result
@@ -395,9 +391,13 @@ class _Merge:
     def _streams(self) -> list[Stream]:
         return [result.stream for result in self.results.values() if result.stream is not None]
 
-    def _names(self, parts: frozenset[str]) -> tuple[str, ...]:
-        names = sorted(parts - {"status"})
-        return tuple(sorted([*names, *self.status_inputs])) if "status" in parts else tuple(names)
+
+def _names(given: Filter, parts: frozenset[str]) -> tuple[str, ...]:
+    """The inputs that made these parts, as the caller wrote them."""
+    names = set(parts)
+    if "status" in names and isinstance(given, ExecutionFilter) and given.status_inputs:
+        names = names - {"status"} | set(given.status_inputs)
+    return tuple(sorted(names))
 
 
 _SHOWN = 512

@@ -125,9 +125,12 @@ def parse(column: Column, text: str) -> Any:
                 raise invalid_value(f"“{text}” value must be an integer.") from None
         case Kind.DECIMAL:
             try:
-                return Decimal(text)
+                number = Decimal(text)
             except InvalidOperation:
-                raise invalid_value(f"“{text}” value must be a decimal number.") from None
+                number = Decimal("NaN")
+            if not number.is_finite():
+                raise invalid_value(f"“{text}” value must be a decimal number.")
+            return number
         case Kind.INSTANT:
             try:
                 instant = datetime.fromisoformat(text)

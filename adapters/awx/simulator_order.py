@@ -20,18 +20,19 @@ _UNCOUNTED = 200
 def apply_order(tables: Tables, rows: Sequence[Row], model: Model, parameters: Parameters, default: str) -> list[Row]:
     """The rows in the order of ``order_by`` (alias ``order``; the last one wins), else of ``default``.
 
-    Nulls are greater than every value, as in PostgreSQL. Without the id among the columns, rows that are equal come in
-    an order that changes from page to page: the real server repeats and loses them (contract section 2). Text is
+    Nulls are greater than every value, as in PostgreSQL. Without the id among the columns, equal rows come in id
+    order on the first page and in another one on each later page: the real server repeats and loses them at the edges
+    of pages (contract section 2). Text is
     compared by code point. Raises 400 for unknown and 403 for secret columns, 500 for an empty name.
     """
     given = {key: value for key, value in parameters if key in ("order", "order_by")}
     wanted = list(given.values())[-1] if given else default
-    ordered = list(rows)
+    ordered = sorted(rows, key=lambda row: int(row["id"]))
     if "" in wanted.split(","):
         raise crash()
     columns = [(find_column(model, name.removeprefix("-")), name.startswith("-")) for name in wanted.split(",")]
-    if all(column.path or column.name != "id" for column, _ in columns):
-        page = dict(parameters).get("page", "")
+    page = dict(parameters).get("page", "1")
+    if page != "1" and all(column.path or column.name != "id" for column, _ in columns):
         ordered.sort(key=lambda row: crc32(f"{page}/{row['id']}".encode()))
     for column, descending in reversed(columns):
         ordered.sort(key=partial(_sort_key, tables, model, column), reverse=descending)

@@ -185,7 +185,8 @@ class World:
                 forget(summary, "host")
 
     def _relink(self, row: Row) -> None:
-        link_templates(self.job_templates, self.executions.values(), [row.get("unified_job_template")])
+        if row.get("unified_job_template") in self.job_templates:
+            link_templates(self.job_templates, self.executions.values(), {row["unified_job_template"]})
         touched = {one["host"] for one in self.job_host_summaries.values() if one["job"] == row["id"]}
         of_hosts = (one for one in self.job_host_summaries.values() if one["host"] in touched)
         link_hosts(self.hosts, self.executions, of_hosts)

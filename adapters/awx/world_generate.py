@@ -95,7 +95,10 @@ def inventory_of(world: "World", now: datetime) -> int:
             world.hosts[host_id] = host
     for row_id, (name, playbook, team_id) in zip(TEMPLATES, _TEMPLATES, strict=True):
         owned = world.inventories[team_id], world.projects[team_id]
-        world.job_templates[row_id] = template_row(row_id, name, playbook, *owned, then)
+        template = world.job_templates[row_id] = template_row(row_id, name, playbook, *owned, then)
+        template["description"] = f"{playbook} of {_TEAMS[team_id][2]}"
+        if playbook == "deploy.yml":
+            merge(template, {"summary_fields": {"labels": {"count": 1, "results": [{"id": 1, "name": "release"}]}}})
     _mesh(world, then, seen)
     return TEMPLATES[-1]
 
@@ -105,7 +108,7 @@ def _mesh(world: "World", then: str, seen: str) -> None:
     for row_id, (hostname, node_type) in enumerate(nodes, 1):
         world.instances[row_id] = instance_row(row_id, hostname, node_type, then, seen)
     lost = len(world.instances) + 1
-    world.instances[lost] = instance_row(lost, "exec-d.example.org", "execution", then, then, state="unavailable")
+    world.instances[lost] = instance_row(lost, "exec-d.example.org", "execution", then, None)
     world.group_members = {1: [_CONTROLLER], 2: list(_WORKERS[:2]), 3: list(_WORKERS[2:])}
     for row_id, name in enumerate(("controlplane", "default", "edge"), 1):
         world.instance_groups[row_id] = instance_group_row(row_id, name, len(world.group_members[row_id]), then)

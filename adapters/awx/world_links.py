@@ -2,21 +2,22 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from typing import Any
 
 from adapters.awx.world_jobs import current_brief, last_brief, merge
 from adapters.awx.world_rows import ACTIVE, Row, url
 
 
-def link_templates(templates: Mapping[int, Row], executions: Iterable[Row], ids: Collection[Any]) -> None:
-    """Renew ``status``, ``last_job*`` and ``summary_fields.recent_jobs`` (newest ten) of the templates ``ids``."""
+def link_templates(templates: Mapping[int, Row], executions: Iterable[Row], ids: Collection[int]) -> None:
+    """Renew ``status``, ``last_job*`` and ``summary_fields.recent_jobs`` (newest ten) of the templates ``ids``.
+
+    Raises KeyError when one of them is not in ``templates``.
+    """
     jobs = defaultdict(list)
     for job in executions:
         if job.get("unified_job_template") in ids:
             jobs[job["unified_job_template"]].append(job)
     for template_id in ids:
-        if template_id in templates:
-            _link_template(templates[template_id], jobs[template_id])
+        _link_template(templates[template_id], jobs[template_id])
 
 
 def _link_template(template: Row, jobs: list[Row]) -> None:

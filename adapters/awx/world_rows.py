@@ -40,6 +40,7 @@ _ENVIRONMENT = {
     "description": "",
     "image": "quay.io/ansible/awx-ee:24.6.1",
 }
+_CREDENTIAL = {"id": 1, "name": "Machine", "description": "", "kind": "ssh", "cloud": False}
 _ADMIN = {"id": 1, "username": "admin", "first_name": "", "last_name": ""}
 
 
@@ -196,7 +197,7 @@ def project_row(row_id: int, name: str, repository: str, organization: Row, crea
 
 
 def template_row(row_id: int, name: str, playbook: str, inventory: Row, project: Row, created: str) -> Row:
-    """A job template that has never run."""
+    """A job template that has never run, with one machine credential and no labels."""
     summary = {
         "organization": project["summary_fields"]["organization"],
         "inventory": inventory_brief(inventory),
@@ -210,7 +211,7 @@ def template_row(row_id: int, name: str, playbook: str, inventory: Row, project:
         "user_capabilities": {"edit": True, "delete": True, "start": True, "schedule": True, "copy": True},
         "labels": {"count": 0, "results": []},
         "recent_jobs": [],
-        "credentials": [],
+        "credentials": [_CREDENTIAL],
     }
     asks = ("scm_branch", "diff_mode", "variables", "limit", "tags", "skip_tags", "job_type", "verbosity", "inventory")
     more_asks = ("credential", "execution_environment", "labels", "forks", "job_slice_count", "timeout")
@@ -275,9 +276,12 @@ def host_row(row_id: int, name: str, inventory: Row, created: str, *, enabled: b
     }
 
 
-def instance_row(row_id: int, hostname: str, node_type: str, created: str, last_seen: str, *, state: str = "ready") -> Row:
-    """A node of the AWX mesh; ``node_type`` is control, execution, hybrid or hop, and a hop has no capacity."""
-    works = node_type != "hop" and state == "ready"
+def instance_row(row_id: int, hostname: str, node_type: str, created: str, last_seen: str | None) -> Row:
+    """A node of the AWX mesh; ``node_type`` is control, execution, hybrid or hop.
+
+    A hop has no capacity, and neither has a node that was never seen (``last_seen`` None): it is unavailable.
+    """
+    works = node_type != "hop" and last_seen is not None
     return {
         "id": row_id,
         "hostname": hostname,
@@ -292,7 +296,7 @@ def instance_row(row_id: int, hostname: str, node_type: str, created: str, last_
         "health_check_started": None,
         "health_check_pending": False,
         "last_health_check": last_seen if works else None,
-        "errors": "" if state == "ready" else "Failed to connect",
+        "errors": "" if last_seen else "Failed to connect",
         "capacity_adjustment": "1.00",
         "version": "24.6.1" if node_type == "control" else "ansible-runner-2.4.0",
         "capacity": 59 if works else 0,
@@ -307,7 +311,7 @@ def instance_row(row_id: int, hostname: str, node_type: str, created: str, last_
         "enabled": True,
         "managed_by_policy": True,
         "node_type": node_type,
-        "node_state": state,
+        "node_state": "ready" if last_seen else "unavailable",
         "managed": False,
         "ip_address": "",
         "peers": [],

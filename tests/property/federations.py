@@ -149,5 +149,5 @@ def federations(draw: st.DrawFn, budgets: st.SearchStrategy[BudgetSettings] | No
             largest_page=behaviour.largest_page,
             counts=behaviour.counts,
         )
-        federation.add(name, rows, behaviour, draw(budgets) if budgets else WIDE)
+        federation.add(name, rows, behaviour, WIDE if budgets is None else draw(budgets))
     return federation

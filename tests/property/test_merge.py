@@ -125,6 +125,7 @@ def test_a_truncated_unordered_source_ends_the_loop_and_says_so_to_the_end() -> 
             assert page.total is None
             got += len(page.rows)
             more = page.has_next
-        assert got == 1200
+        # The budget ends at the end of a page, not in the middle of one.
+        assert 700 + 500 <= got < 700 + 600
 
     asyncio.run(run())
