@@ -130,8 +130,6 @@ class ServerSettings(Strict):
     allow_anonymous: bool = False
     cursor_key: Secret | None = None
     cors_origins: tuple[str, ...] = ()
-    graphiql: bool = True
-    introspection: bool = True
     deadline_seconds: float = Field(15.0, gt=0)
     max_body_bytes: int = Field(256 * 1024, ge=1024)
     each_reads: int = Field(100, ge=0)

@@ -66,11 +66,15 @@ class Capabilities:
 
 @dataclass(frozen=True, slots=True)
 class DetailTypes:
-    """Strawberry classes for what only this kind of source has; instances are what ``Adapter.details`` returns."""
+    """Strawberry classes for what only this kind of source has; instances are what ``Adapter.details`` returns.
+
+    ``costs`` is the table of ``Capabilities.costs``: the schema reads detail fields of cost EACH through ``fetch_full``.
+    """
 
     job: tuple[type, ...] = ()
     execution: tuple[type, ...] = ()
     node: tuple[type, ...] = ()
+    costs: Mapping[str, Cost] = field(default_factory=dict)
 
 
 # --- scanning ------------------------------------------------------------------------------------------------------

@@ -1,0 +1,483 @@
+"""GraphQL types over the model. A resolver is a line or two; below the root, I/O happens only through the loaders.
+
+The classes are never instantiated: model values stand behind them. What each field means is said where clients see it.
+"""
+
+from collections.abc import Awaitable, Callable
+from inspect import isawaitable
+from typing import Annotated, Any
+
+import strawberry
+from strawberry import ID, Parent
+
+from gateway import ids, model
+from gateway.api import inputs, values
+from gateway.api.context import Info
+from gateway.api.details import detail_union, details_of
+from gateway.api.lists import list_execution_nodes, nested_executions
+from gateway.api.scalars import JSON, DateTime
+from gateway.api.values import field
+from gateway.merge import SourceReport as Report
+from gateway.merge import SourceReportState
+from gateway.query import OrderField
+from gateway.registry import Source as ConfiguredSource
+from gateway.service import existing
+from gateway.spi import Cost
+
+First = Annotated[int, strawberry.argument(description="How many rows, 0 to 1000.")]
+After = Annotated[str | None, strawberry.argument(description="The cursor to go on from: an edge's, or `endCursor`.")]
+OnSourceError = Annotated[inputs.SourceErrorPolicy, strawberry.argument(description="What to do when a source fails.")]
+WantedExecutions = Annotated[inputs.ExecutionFilter | None, strawberry.argument(description="Which executions.")]
+ExecutionsOrder = Annotated[inputs.ExecutionOrder, strawberry.argument(description="In which order.")]
+
+NEWEST_EXECUTIONS = inputs.ExecutionOrder(field=inputs.ExecutionOrderField.CREATED_AT)
+PARTIAL = inputs.SourceErrorPolicy.PARTIAL
+
+JobDetails = detail_union("JobDetails", "What only one kind of source has on a job.", lambda types: types.job)
+ExecutionDetails = detail_union(
+    "ExecutionDetails", "What only one kind of source has on an execution.", lambda types: types.execution
+)
+NodeDetails = detail_union("NodeDetails", "What only one kind of source has on a node.", lambda types: types.node)
+
+
+# --- how fields are read -------------------------------------------------------------------------------------------
+
+
+def computed(description: str, type_: Any, read: Callable[[Any, Info], Any], **options: Any) -> Any:
+    """A field worked out from its parent, perhaps by awaiting."""
+
+    def resolve(parent: Parent[Any], info: Info) -> Any:
+        return read(parent, info)
+
+    return strawberry.field(resolver=resolve, graphql_type=type_, description=description, **options)
+
+
+def _source(parent: Any, info: Info) -> ConfiguredSource:
+    return info.context.gateway.registry.sources[parent.key.source]
+
+
+def _raw(parent: Any, info: Info) -> Any:
+    source = _source(parent, info)
+    return source.adapter.raw(parent) if source.settings.expose_raw else None
+
+
+def looked_up(description: str, type_: Any, attribute: str, **options: Any) -> Any:
+    """A field of an entity that, where the entity was only mentioned, takes a look-up; where it is dear, a full read."""
+
+    def resolve(parent: Parent[Any], info: Info) -> Any:
+        return _read(parent, info, attribute)
+
+    return strawberry.field(resolver=resolve, graphql_type=type_, description=description, **options)
+
+
+def _read(parent: model.Entity, info: Info, attribute: str) -> Any:
+    name = f"{type(parent).__name__}.{_CAMEL.get(attribute, attribute)}"
+    if info.context.cost(parent.key.source, name) is Cost.EACH:
+        return _from(info.context.session.loaders.full(parent.key), parent, attribute)
+    if parent.known is None or attribute in parent.known:
+        return getattr(parent, attribute)
+    return _from(info.context.session.loaders.entity(parent.key), parent, attribute)
+
+
+async def _from(answer: Awaitable[Any], parent: model.Entity, attribute: str) -> Any:
+    # What has no record of its own (a deleted template, a node nobody may see) keeps what was said of it (DECISIONS 17).
+    return getattr(existing(await answer) or parent, attribute)
+
+
+_CAMEL = {
+    "node_counts": "nodeCounts",
+    "status_message": "statusMessage",
+    "timeout_seconds": "timeoutSeconds",
+    "execution_counts": "executionCounts",
+}
+
+
+class ErrorView:
+    """Behind ExecutionError: the error, and whose it is."""
+
+    __slots__ = ("error", "execution")
+
+    def __init__(self, execution: model.Execution, error: model.ExecutionError) -> None:
+        self.execution = execution
+        self.error = error
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.error, name)
+
+
+async def error_of(parent: model.Execution, info: Info) -> ErrorView | None:
+    """The error of an execution."""
+    error = _read(parent, info, "error")
+    error = await error if isawaitable(error) else error
+    return None if error is None else ErrorView(parent, error)
+
+
+async def traceback(parent: ErrorView, info: Info) -> str | None:
+    """The traceback of an execution's error, which may take a read of its own."""
+    key = parent.execution.key
+    if info.context.cost(key.source, "ExecutionError.traceback") is not Cost.EACH:
+        return parent.error.traceback
+    full = existing(await info.context.session.loaders.full(key))
+    return full.error.traceback if isinstance(full, model.Execution) and full.error is not None else None
+
+
+async def latest_execution(parent: model.Job, info: Info) -> Any:
+    """The newest execution of a job."""
+    return existing(await info.context.gateway.latest(info.context.session, parent.key))
+
+
+async def execution_nodes(
+    parent: Parent[Any],
+    info: Info,
+    filter: Annotated[  # noqa: A002 - the argument's public name
+        inputs.ExecutionNodeFilter | None, strawberry.argument(description="Which of its nodes.")
+    ] = None,
+    first: First = 50,
+    after: After = None,
+) -> Any:
+    """The nodes of an execution."""
+    return await list_execution_nodes(info, parent, filter, first, after)
+
+
+# --- interfaces ----------------------------------------------------------------------------------------------------
+
+
+@strawberry.interface(
+    description="Relay object identification. Exactly this field: other subgraphs' types implement it too."
+)
+class Entity:
+    id: ID = field("The global id.")
+
+
+@strawberry.interface(description="A thing that lives in a source: job, execution or compute node.")
+class Resource(Entity):
+    id = computed("The global id.", ID, lambda parent, _info: ids.encode(parent.key))
+    source = computed("Where it lives.", Annotated["Source", strawberry.lazy("gateway.api.types")], _source)
+    native_id = computed(
+        "What the source calls it; unique per source and type. Composite ones are joined with `/`; see its adapter.",
+        str,
+        lambda parent, _info: parent.key.native_id,
+    )
+    name: str = field("Never empty: falls back to the job's name, then to the native id.")
+    web_url: str | None = field("Its page in the source's own user interface, where it has one.")
+    raw = computed("The upstream record, secrets redacted. Null unless the source's settings expose it.", JSON | None, _raw)
+
+
+# --- sources -------------------------------------------------------------------------------------------------------
+
+
+@strawberry.type(description="What the adapter declares. The conformance suite checks each declaration against behaviour.")
+class SourceCapabilities:
+    lists_all_executions: bool = field(
+        "Can list executions without naming a job or node. False for AWS IoT and CTL: the gateway fans out over jobs."
+    )
+    counts: bool = field("Whether a total count can be had at the price of one request.", name="countsCheaply")
+    batch_size: int = field("Largest number of objects one upstream request can fetch by id; 1 when there is no multi-get.")
+    logs: bool = field("Whether it keeps logs that can be read.")
+    nodes: bool = field("Whether it can list its nodes.")
+    cancel_execution: bool = field("Whether one execution can be stopped through it.")
+    cancel_job: bool = field("Whether a job with all its open executions can be stopped through it.")
+    rerun: model.RerunSupport = field("What a re-run amounts to.")
+    min_poll_seconds: float = field("Shortest polling interval that the gateway will use on it.")
+
+    @strawberry.field(description="Filter fields the source applies itself; the others are applied by the gateway.")
+    def pushed_filters(parent: Parent[Any]) -> list[str]:
+        return sorted(parent.pushed_filters)
+
+    @strawberry.field(description="Orders the source applies itself; the others need a bounded scan.")
+    def pushed_orders(parent: Parent[Any]) -> list[inputs.ExecutionOrderField]:
+        named = [order for order in inputs.ExecutionOrderField if OrderField(order.value) in parent.orders]
+        return sorted(named, key=lambda order: order.value)
+
+
+@strawberry.type(description="One configured back-end instance. Two AWX servers are two sources of one kind.")
+class Source(Entity):
+    id = computed("The global id.", ID, lambda parent, _info: ids.encode_source(parent.name))
+    name: str = field(
+        "Configured name, unique in this gateway, e.g. `awx-prod`. "
+        "Part of every id; a renamed source keeps its ids through an alias."
+    )
+    kind: str = field(
+        "Adapter that speaks to it: `awx`, `scale`, `aws-iot`, `threatconnect`, `ctl-runner`, or a third party's."
+    )
+
+    @classmethod
+    def is_type_of(cls, value: Any, _info: Any) -> bool:
+        return isinstance(value, ConfiguredSource)
+
+    @strawberry.field(description="How people call it; the name where nothing else is configured.")
+    def display_name(parent: Parent[ConfiguredSource]) -> str:
+        return parent.settings.display_name or parent.name
+
+    @strawberry.field(description="How it is doing.", graphql_type=values.SourceHealth)
+    def health(parent: Parent[ConfiguredSource]) -> Any:
+        return parent.client.health
+
+    @strawberry.field(description="What it can do.", graphql_type=SourceCapabilities)
+    def capabilities(parent: Parent[ConfiguredSource]) -> Any:
+        return parent.adapter.capabilities
+
+    @strawberry.field(description="The job that this source calls `nativeId`.", graphql_type="Job | None")
+    async def job(
+        parent: Parent[ConfiguredSource],
+        info: Info,
+        native_id: Annotated[str, strawberry.argument(description="The source's own id.")],
+    ) -> Any:
+        return await _native(parent, info, "job", native_id)
+
+    @strawberry.field(
+        description="The execution that this source calls `nativeId`: the way from an AWX job number to an id.",
+        graphql_type="Execution | None",
+    )
+    async def execution(
+        parent: Parent[ConfiguredSource],
+        info: Info,
+        native_id: Annotated[str, strawberry.argument(description="The source's own id.")],
+    ) -> Any:
+        return await _native(parent, info, "execution", native_id)
+
+    @strawberry.field(description="The machine or device that this source calls `nativeId`.", graphql_type="Node | None")
+    async def node(
+        parent: Parent[ConfiguredSource],
+        info: Info,
+        native_id: Annotated[str, strawberry.argument(description="The source's own id.")],
+    ) -> Any:
+        return await _native(parent, info, "node", native_id)
+
+
+async def _native(source: ConfiguredSource, info: Info, kind: model.Kind, native_id: str) -> Any:
+    gateway = info.context.gateway
+    return await gateway.get(info.context.session, gateway.native_key(source, kind, native_id))
+
+
+@strawberry.type(
+    description="What one source contributed to a connection. `state`, `error` and `coveredUntil` speak of all pages from "
+    "the first to this one (the cursor carries them), so a client that merges pages may keep the last report; the counters "
+    "are this page's."
+)
+class SourceReport:
+    state: SourceReportState = field("How far it could be heard.")
+    covered_until: DateTime | None = field(
+        "When TRUNCATED: how far along the order key everything was examined; null where the source has no order."
+    )
+    taken: int = field("Rows taken from it into this page.")
+    scanned: int = field("Rows read from it to fill this page, kept or not.")
+    requests: int = field("Upstream requests made for this list; `extensions.upstream` counts everything.")
+    total: int | None = field("Its own total for the pushed-down filter, where it says.", name="totalCount")
+    residual: list[str] = field("Filter fields the gateway had to apply itself.", name="residualFilters")
+    error: values.SourceError | None = field("What went wrong.")
+    envelope: JSON | None = field("Envelope values that belong to no row (ThreatConnect countSuccess and countFailure).")
+
+    @strawberry.field(description="Whose report this is.", graphql_type=Source)
+    def source(parent: Parent[Report], info: Info) -> Any:
+        return info.context.gateway.registry.sources[parent.source]
+
+
+# --- connections ---------------------------------------------------------------------------------------------------
+
+
+@strawberry.type(description="An execution and its place in the order.")
+class ExecutionEdge:
+    cursor: str = field("Where to go on after this row.")
+    node: "Execution" = field("The row.")
+
+
+@strawberry.type(description="A job and its place in the order.")
+class JobEdge:
+    cursor: str = field("Where to go on after this row.")
+    node: "Job" = field("The row.")
+
+
+@strawberry.type(description="A node and its place in the order.")
+class NodeEdge:
+    cursor: str = field("Where to go on after this row.")
+    node: "Node" = field("The row.")
+
+
+_TOTAL = "Exact total, or null when any source cannot count cheaply or the gateway filters after it."
+_PARTIAL = "True when a source failed or was truncated on this page or an earlier one: rows may be missing. See `sources`."
+_SOURCES = "One report per configured source, in order of source name; those that were not asked are SKIPPED."
+
+
+@strawberry.type(description="A page of executions.")
+class ExecutionConnection:
+    edges: list[ExecutionEdge] = field("The rows.")
+    page_info: values.PageInfo = field("Where the page lies.")
+    total_count: int | None = field(_TOTAL)
+    partial: bool = field(_PARTIAL)
+    sources: list[SourceReport] = field(_SOURCES)
+
+
+@strawberry.type(description="A page of jobs.")
+class JobConnection:
+    edges: list[JobEdge] = field("The rows.")
+    page_info: values.PageInfo = field("Where the page lies.")
+    total_count: int | None = field(_TOTAL)
+    partial: bool = field(_PARTIAL)
+    sources: list[SourceReport] = field(_SOURCES)
+
+
+@strawberry.type(description="A page of nodes.")
+class NodeConnection:
+    edges: list[NodeEdge] = field("The rows.")
+    page_info: values.PageInfo = field("Where the page lies.")
+    total_count: int | None = field(_TOTAL)
+    partial: bool = field(_PARTIAL)
+    sources: list[SourceReport] = field(_SOURCES)
+
+
+@strawberry.type(description="A node and what became of it in this execution.")
+class ExecutionNodeEdge:
+    cursor: str = field("Where to go on after this row.")
+    node: "Node" = field("The machine or device.")
+    roles: list[model.NodeRole] = field("Every part it has in this execution; a node has one edge, however many parts.")
+    status: model.ExecutionStatus | None = field(
+        "What became of it; null where the source publishes no result per node or it only hosts the process."
+    )
+    failed: bool | None = field("Whether it failed there.")
+    unreachable: bool | None = field("Whether it could not be reached.")
+    tasks: values.HostTaskCounts | None = field("AWX job_host_summaries counters; null elsewhere.")
+
+
+@strawberry.type(description="The nodes of one execution.")
+class ExecutionNodeConnection:
+    source: SourceReport = field("How the source answered for this list.")
+    edges: list[ExecutionNodeEdge] = field("The nodes: those the record names first, then its targets.")
+    page_info: values.PageInfo = field("Where the page lies.")
+    total_count: int | None = field("How many there are, where the source tells.")
+
+
+# --- the unified types ---------------------------------------------------------------------------------------------
+
+
+async def _executions_of(
+    parent: Parent[Any],
+    info: Info,
+    filter: WantedExecutions = None,  # noqa: A002 - the argument's public name
+    order_by: ExecutionsOrder = NEWEST_EXECUTIONS,
+    first: First = 50,
+    after: After = None,
+    on_source_error: OnSourceError = PARTIAL,
+) -> Any:
+    return await nested_executions(info, parent, filter, order_by, first, after, on_source_error)
+
+
+def _executions(description: str) -> Any:
+    return strawberry.field(
+        resolver=_executions_of, graphql_type=ExecutionConnection | None, description=description, name="executions"
+    )
+
+
+@strawberry.type(
+    description="What can be executed: the thing that has executions. AWX job template; Scale job; AWS IoT job; "
+    "ThreatConnect job; CTL Runner job. An AWX *job* is an execution, not a job."
+)
+class Job(Resource):
+    name = looked_up("Human name. CTL has none and uses its description; AWS IoT has none and uses the job id.", str, "name")
+    description = looked_up("What it is for.", str | None, "description")
+    state = looked_up("Where it is in its own life.", model.JobState, "state")
+    raw_state = looked_up(
+        "The source's own word, verbatim; null when the source has no job-level state.", str | None, "raw_state"
+    )
+    definition = looked_up(
+        "What the job was made from: Scale job type, AWX project and playbook, CTL repository, IoT job template, "
+        "ThreatConnect app.",
+        values.JobDefinition | None,
+        "definition",
+    )
+    created_at = looked_up("When it was created.", DateTime | None, "created_at")
+    updated_at = looked_up("When it was last changed.", DateTime | None, "updated_at")
+    finished_at = looked_up("When it ended for good, where jobs end.", DateTime | None, "finished_at")
+    executions = _executions("Its executions.")
+    latest_execution = computed(
+        "Its newest execution.", Annotated["Execution", strawberry.lazy("gateway.api.types")] | None, latest_execution
+    )
+    execution_counts = looked_up(
+        "Executions by unified status; null where the source has no counter (only AWS IoT reports one).",
+        list[values.StatusCount] | None,
+        "execution_counts",
+    )
+    details = computed("What only this kind of source has.", JobDetails | None, details_of)
+
+    @classmethod
+    def is_type_of(cls, value: Any, _info: Any) -> bool:
+        return isinstance(value, model.Job)
+
+
+@strawberry.type(description="Why it did not succeed, as far as the source says.")
+class ExecutionError:
+    code: str | None = field("Source's code or name for it, e.g. a Scale error name.")
+    title: str | None = field("A short name for people.")
+    message: str | None = field("What happened.")
+    category: str | None = field("SYSTEM, DATA or ALGORITHM in Scale; null elsewhere.")
+    traceback = computed("The trace of the source's own fault, where it keeps one.", str | None, traceback)
+
+
+@strawberry.type(
+    description="One run of a job. AWX job; Scale job execution; AWS IoT execution of a job on one thing; "
+    "ThreatConnect job execution; CTL job execution."
+)
+class Execution(Resource):
+    job = computed(
+        "Null when the source no longer knows it (an AWX job outlives its deleted template).",
+        Job | None,
+        lambda parent, info: _read(parent, info, "job"),
+    )
+    status: model.ExecutionStatus = field("The unified status.")
+    raw_status: str | None = field("The source's own word, verbatim. Null only when the source sent none.")
+    phase: model.ExecutionPhase = field("Coarse position, a total function of `status`.")
+    outcome: model.ExecutionOutcome | None = field("How it ended, a total function of `status`; null while it has not.")
+    status_message = looked_up(
+        "One human line: AWX job_explanation, Scale error title, ThreatConnect exitMessage.", str | None, "status_message"
+    )
+    error = computed("Why it did not succeed.", ExecutionError | None, error_of)
+    exit_code = looked_up("The exit code of the work's process, where the source keeps it.", int | None, "exit_code")
+    attempt: int | None = field("1-based number of the latest attempt, null where the source does not count.")
+    attempts: list[values.Attempt] = field(
+        "Every attempt the source remembers, oldest first. Only CTL remembers more than one (its timers)."
+    )
+    created_at: DateTime | None = field(
+        "Earliest instant the source reports for it; the default order key. See `derivedTimestamps`."
+    )
+    queued_at: DateTime | None = field("When it entered a queue.")
+    started_at: DateTime | None = field("When work began (first attempt).")
+    finished_at: DateTime | None = field("When it reached its last terminal status; null while open.")
+    updated_at: DateTime | None = field("When the source last changed its record, where that says anything.")
+    derived_timestamps: list[model.ExecutionTimestamp] = field(
+        "Which of the five instants the gateway inferred rather than read."
+    )
+    duration_seconds: float | None = field(
+        "Source's own figure where it has one (AWX elapsed), else finishedAt - startedAt of the latest attempt."
+    )
+    timeout_seconds = looked_up("Its time limit, where it has one of its own.", int | None, "timeout_seconds")
+    trigger: values.Trigger | None = field("What set it going.")
+    nodes = strawberry.field(
+        resolver=execution_nodes,
+        graphql_type=ExecutionNodeConnection | None,
+        description="Machines and devices involved, each with its part and its result. Many for AWX and CTL, one for the "
+        "others. TARGET nodes of AWX cost one upstream request per execution; the other roles cost none.",
+    )
+    node_counts = looked_up("Hosts by result.", values.NodeCounts | None, "node_counts")
+    details = computed("What only this kind of source has.", ExecutionDetails | None, details_of)
+
+    @classmethod
+    def is_type_of(cls, value: Any, _info: Any) -> bool:
+        return isinstance(value, model.Execution)
+
+
+@strawberry.type(
+    description="A machine or device that takes part in executions. AWX inventory host or AWX instance; Scale node; "
+    "AWS IoT thing; ThreatConnect server; CTL host."
+)
+class Node(Resource):
+    name = looked_up("Host name, thing name or server name.", str, "name")
+    node_kind = looked_up("What sort of machine it is to its source.", model.NodeKind, "node_kind")
+    active = looked_up("Whether the source would use it now; null where it does not say.", bool | None, "active")
+    executions = _executions(
+        "Executions that involved it. An empty connection with a SKIPPED report where the source cannot list by node."
+    )
+    details = computed("What only this kind of source has.", NodeDetails | None, details_of)
+
+    @classmethod
+    def is_type_of(cls, value: Any, _info: Any) -> bool:
+        return isinstance(value, model.Node)

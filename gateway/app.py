@@ -1,0 +1,128 @@
+"""The composition root: a Starlette app over the configured sources."""
+
+import hmac
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from hashlib import sha256
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from gateway.api.http import Endpoint
+from gateway.api.schema import schema
+from gateway.config import Config, ConfigFile, ServerSettings, read_config
+from gateway.metrics import REGISTRY
+from gateway.registry import Registry, TransportMaker
+from gateway.service import Gateway
+from gateway.transport import SourceState, http_transport
+
+CONFIG_VARIABLE = "EXECUTION_GATEWAY_CONFIG"
+_OPEN_PATHS = frozenset({"/healthz", "/readyz"})
+
+
+class ApiKeys:
+    """Refuses requests without one of the configured keys, where there are any."""
+
+    def __init__(self, app: ASGIApp, digests: tuple[str, ...]) -> None:
+        self.app = app
+        self.digests = digests
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and self.digests and scope["path"] not in _OPEN_PATHS and not self._known(Request(scope)):
+            answer = JSONResponse(
+                {"errors": [{"message": "An API key is needed.", "extensions": {"code": "UNAUTHENTICATED"}}]},
+                401,
+                {"WWW-Authenticate": "Bearer"},
+            )
+            await answer(scope, receive, send)
+            return
+        await self.app(scope, receive, send)
+
+    def _known(self, request: Request) -> bool:
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        key = token.strip() if scheme.lower() == "bearer" else request.headers.get("x-api-key", "")
+        digest = sha256(key.encode()).hexdigest()
+        # Every configured key is compared, so that timing tells nothing.
+        return any([hmac.compare_digest(digest, known) for known in self.digests])  # noqa: C419
+
+
+def create_app(file: ConfigFile, transports: TransportMaker = http_transport) -> Starlette:
+    """The app for a configuration. Raises ConfigError; nothing is contacted yet."""
+    config: Config = read_config(file)
+    # Reads every source's settings now, so that a mistake stops start-up and not the first request.
+    Registry.open(file, config, transports)
+    endpoint: dict[str, Endpoint] = {}
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        registry = Registry.open(file, config, transports)
+        gateway = Gateway(registry, config.server)
+        endpoint["graphql"] = Endpoint(schema(), gateway)
+        app.state.gateway = gateway
+        try:
+            yield
+        finally:
+            await registry.aclose()
+
+    async def graphql(request: Request) -> Response:
+        return await endpoint["graphql"](request)
+
+    return Starlette(
+        routes=[
+            Route("/graphql", graphql, methods=["GET", "POST"]),
+            Route("/healthz", _healthz),
+            Route("/readyz", _readyz),
+            Route("/metrics", _metrics),
+        ],
+        middleware=_middleware(config.server),
+        lifespan=lifespan,
+    )
+
+
+def _middleware(server: ServerSettings) -> list[Middleware]:
+    chain = []
+    if server.cors_origins:
+        # Outermost, so that a browser can read a refusal too.
+        chain.append(
+            Middleware(
+                CORSMiddleware,
+                allow_origins=list(server.cors_origins),
+                allow_methods=["GET", "POST"],
+                allow_headers=["authorization", "content-type", "x-api-key"],
+                max_age=3600,
+            )
+        )
+    chain.append(Middleware(ApiKeys, digests=server.api_keys))
+    return chain
+
+
+async def _healthz(_request: Request) -> Response:
+    """Alive: the process answers."""
+    return JSONResponse({"status": "ok", "version": version("execution-gateway")})
+
+
+async def _readyz(request: Request) -> Response:
+    """Ready to serve; sources that are down do not make it unready, because the others can still be read."""
+    gateway: Gateway = request.app.state.gateway
+    sources: dict[str, Any] = {name: source.client.health.state.value for name, source in gateway.registry.sources.items()}
+    down = [name for name, state in sources.items() if state == SourceState.DOWN.value]
+    return JSONResponse({"status": "degraded" if down else "ok", "sources": sources})
+
+
+async def _metrics(_request: Request) -> Response:
+    return Response(generate_latest(REGISTRY), media_type=CONTENT_TYPE_LATEST)
+
+
+def from_environment() -> Starlette:
+    """The app of a worker process, which finds its configuration where ``execution-gateway serve`` left word of it."""
+    return create_app(ConfigFile.read(Path(os.environ[CONFIG_VARIABLE])))

@@ -1,0 +1,161 @@
+"""``execution-gateway serve | demo | check | query | schema``."""
+
+import asyncio
+import json
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+import uvicorn
+from rich.console import Console
+from rich.table import Table
+
+from gateway.api.http import Endpoint
+from gateway.api.schema import public_sdl, schema
+from gateway.app import CONFIG_VARIABLE, create_app
+from gateway.config import Config, ConfigFile, read_config
+from gateway.demo import SIZES, running
+from gateway.errors import ConfigError, SourceError, SourceErrorCode
+from gateway.registry import Registry, Source
+from gateway.service import Gateway
+
+_CONFIG = click.option(
+    "--config", "config_path", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The YAML configuration."
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="execution-gateway")
+def cli() -> None:
+    """One GraphQL schema over the job executions of several systems."""
+
+
+def main() -> None:
+    """The console script: configuration mistakes are one message and exit code 2, never a trace."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    # httpx logs every URL it fetches, with its query.
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    try:
+        cli(standalone_mode=True)
+    except ConfigError as error:
+        click.echo(f"Configuration error\n{error}", err=True)
+        sys.exit(2)
+
+
+@cli.command()
+@_CONFIG
+@click.option("--host", help="Address to listen on, instead of the configured one.")
+@click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on, instead of the configured one.")
+@click.option("--workers", type=click.IntRange(1), help="Processes that share the port, instead of the configured number.")
+def serve(config_path: Path, host: str | None, port: int | None, workers: int | None) -> None:
+    """Serve the configured sources."""
+    file = ConfigFile.read(config_path)
+    given = {name: value for name, value in (("host", host), ("port", port), ("workers", workers)) if value is not None}
+    server = read_config(file).server.model_copy(update=given)
+    server.check_exposure()
+    options: dict[str, Any] = {"host": server.host, "port": server.port, "access_log": False, "loop": "uvloop"}
+    if server.workers == 1:
+        uvicorn.run(create_app(file), **options)
+        return
+    if server.cursor_key is None:
+        raise ConfigError(
+            f"{file.name}: server.cursor_key: several workers must share one, or cursors work in one of them only"
+        )
+    create_app(file)
+    os.environ[CONFIG_VARIABLE] = str(config_path.resolve())
+    uvicorn.run("gateway.app:from_environment", factory=True, workers=server.workers, **options)
+
+
+@cli.command()
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="Port to listen on.")
+@click.option("--seed", default=1, show_default=True, help="What the simulated data grow from.")
+@click.option("--size", default="small", show_default=True, type=click.Choice(list(SIZES)), help="How much there is.")
+def demo(port: int, seed: int, size: str) -> None:
+    """Serve simulators of every kind of source, and a gateway over them."""
+    with running(seed=seed, size=size, port=port) as made:
+        for name, origin in made.origins.items():
+            click.echo(f"simulated {name}: {origin} (what it was asked: {origin}/_log)")
+        click.echo(f"GraphQL: http://127.0.0.1:{port}/graphql")
+        uvicorn.run(create_app(made.file), host="127.0.0.1", port=port, access_log=False, loop="uvloop")
+
+
+@cli.command()
+@_CONFIG
+def check(config_path: Path) -> None:
+    """Ask every source whether it is there and accepts the credentials. Exit code 1 when one does not."""
+    file = ConfigFile.read(config_path)
+    config = read_config(file)
+    if not asyncio.run(_check(file, config)):
+        sys.exit(1)
+
+
+async def _check(file: ConfigFile, config: Config) -> bool:
+    registry = Registry.open(file, config)
+    try:
+        rows = await asyncio.gather(*(_probe(source) for source in registry.sources.values()))
+    finally:
+        await registry.aclose()
+    table = Table("source", "kind", "reachable", "version", "credentials accepted", "latency", "problem")
+    for row in rows:
+        table.add_row(*row[:-1])
+    console = Console() if sys.stdout.isatty() else Console(width=160)
+    console.print(table)
+    return all(row[-1] for row in rows)
+
+
+async def _probe(source: Source) -> tuple[Any, ...]:
+    """A row of the table, and whether all was well."""
+    loop = asyncio.get_running_loop()
+    started = loop.time()
+    version, problem, reachable, accepted = "", "", "yes", "yes"
+    try:
+        ping = await source.adapter.ping()
+        version = ping.version or ""
+        if ping.user:
+            accepted = f"yes, as {ping.user}"
+    except SourceError as error:
+        problem = f"{error.code.value}: {error.message}"
+        if error.code in (SourceErrorCode.UNAUTHENTICATED, SourceErrorCode.FORBIDDEN):
+            accepted = "no"
+        else:
+            accepted = "unknown"
+            reachable = "no" if error.http_status is None else "yes"
+    latency = f"{(loop.time() - started) * 1000:.0f} ms"
+    return source.name, source.kind, reachable, version, accepted, latency, problem, not problem
+
+
+@cli.command()
+@_CONFIG
+@click.argument("query")
+@click.option("--variables", default="{}", help="A JSON object.")
+def query(config_path: Path, query: str, variables: str) -> None:
+    """Answer one query and print it as JSON. Exit code 1 when the answer has errors."""
+    try:
+        values = json.loads(variables)
+    except ValueError as error:
+        raise click.BadParameter("expected a JSON object", param_hint="--variables") from error
+    if not isinstance(values, dict):
+        raise click.BadParameter("expected a JSON object", param_hint="--variables")
+    file = ConfigFile.read(config_path)
+    config = read_config(file)
+    answer = asyncio.run(_answer(file, config, query, values))
+    click.echo(json.dumps(answer, indent=2, ensure_ascii=False))
+    if answer.get("errors"):
+        sys.exit(1)
+
+
+async def _answer(file: ConfigFile, config: Config, text: str, variables: dict[str, Any]) -> dict[str, Any]:
+    registry = Registry.open(file, config)
+    try:
+        return await Endpoint(schema(), Gateway(registry, config.server)).execute(text, variables)
+    finally:
+        await registry.aclose()
+
+
+@cli.command(name="schema")
+def print_schema() -> None:
+    """Print the public schema."""
+    click.echo(public_sdl(), nl=False)

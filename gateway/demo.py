@@ -1,0 +1,52 @@
+"""The demo: every kind of source that can be simulated, on loopback sockets, with a configuration that names them."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import yaml
+
+from gateway.config import ConfigFile
+from gateway.errors import ConfigError
+from gateway.registry import factory_of, kinds
+from gateway.spi import Simulator, SupportsSimulation
+from gateway.testing.servers import LoopbackServers
+
+SIZES = {"small": 400, "large": 4000}
+"""Executions in each source."""
+
+
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """A running demo: its configuration, and by source name its simulator and where that listens."""
+
+    file: ConfigFile
+    simulators: dict[str, Simulator]
+    origins: dict[str, str]
+
+
+@contextmanager
+def running(*, seed: int, size: str, port: int = 8000, now: datetime | None = None) -> Iterator[Demo]:
+    """Serve the simulators while the block lasts."""
+    moment = datetime.now(UTC).replace(microsecond=0) if now is None else now
+    simulators = {kind: factory.simulator(seed=seed, size=SIZES[size], now=moment) for kind, factory in _simulated()}
+    with LoopbackServers([simulator.app for simulator in simulators.values()]) as servers:
+        origins = dict(zip(simulators, servers.origins, strict=True))
+        sources: list[dict[str, Any]] = [
+            {"name": kind, "kind": kind, "expose_raw": True, **factory.simulator_settings(origins[kind])}
+            for kind, factory in _simulated()
+        ]
+        document = {"server": {"host": "127.0.0.1", "port": port}, "sources": sources}
+        yield Demo(ConfigFile(yaml.safe_dump(document), "demo"), simulators, origins)
+
+
+def _simulated() -> Iterator[tuple[str, SupportsSimulation]]:
+    for kind in kinds():
+        try:
+            factory = factory_of(kind)
+        except ConfigError:
+            continue
+        if isinstance(factory, SupportsSimulation):
+            yield kind, factory

@@ -1,0 +1,147 @@
+"""Per-request loaders: equal keys are read once, keys of one tick and source in one batch, and every key gets an answer.
+
+Values are ``Fetched``: an entity, NOT_FOUND or a SourceError. A loader never raises for a single key. Loaders live exactly
+as long as their request, so that one answer sees one consistent world.
+"""
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol, TypeVar, cast, runtime_checkable
+
+from aiodataloader import DataLoader
+
+from gateway.errors import SourceError, SourceErrorCode
+from gateway.model import Entity, Execution, Key
+from gateway.registry import Registry, Source
+from gateway.spi import Fetched, internal_error
+
+T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
+_EACH_IN_FLIGHT = 4
+
+Answer = Fetched[Entity]
+
+
+@runtime_checkable
+class SupportsLatest(Protocol):
+    """The latest execution of several jobs takes fewer requests than one list per job."""
+
+    async def latest(self, keys: Sequence[Key]) -> Sequence[Fetched[Execution]]:
+        """The latest execution of each job, NOT_FOUND where it has none; same order and length."""
+        ...
+
+
+class EachBudget:
+    """What one request may spend on reads that no batch can do (DECISIONS 19): so many reads within so many seconds."""
+
+    def __init__(self, reads: int, seconds: float) -> None:
+        self._reads = reads
+        self._seconds = seconds
+        self._until: float | None = None
+
+    def spend(self, source: str) -> None:
+        """Take one read. Raises SourceError TRUNCATED when none is left."""
+        now = asyncio.get_running_loop().time()
+        self._until = now + self._seconds if self._until is None else self._until
+        if self._reads <= 0 or now > self._until:
+            raise SourceError(
+                SourceErrorCode.TRUNCATED,
+                "The budget for fields that cost one request per row is used up: ask for fewer rows.",
+                source=source,
+            )
+        self._reads -= 1
+
+
+class Loaders:
+    """The loaders of one request."""
+
+    def __init__(self, registry: Registry, each: EachBudget) -> None:
+        self._registry = registry
+        self._each = each
+        self._entities = DataLoader(self._load_entities)
+        self._full = DataLoader(self._load_full)
+        self._latest = DataLoader(self._load_latest)
+        self._slots: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(_EACH_IN_FLIGHT))
+
+    async def entity(self, key: Key) -> Answer:
+        """An entity at the strength of a list row."""
+        # A cancelled load must not leave its cancelled future behind for the next one who asks.
+        return cast("Answer", await asyncio.shield(self._entities.load(key)))
+
+    async def full(self, key: Key) -> Answer:
+        """An entity with the fields that cost one request per row."""
+        return cast("Answer", await asyncio.shield(self._full.load(key)))
+
+    async def latest(self, key: Key) -> Answer:
+        """The latest execution of a job, from an adapter that SupportsLatest."""
+        return cast("Answer", await asyncio.shield(self._latest.load(key)))
+
+    async def each(self, source: str, read: Callable[[], Awaitable[T]]) -> T:
+        """One read that nothing batches: within the request's budget, few at a time. Raises SourceError only."""
+        try:
+            async with self._slots[source]:
+                self._each.spend(source)
+                return await read()
+        except SourceError as error:
+            error.source = error.source or source
+            raise
+        except Exception as error:
+            # A third party's bug must cost no more than its own field.
+            _log.exception("adapter of source %s failed", source)
+            raise internal_error(source) from error
+
+    def slot(self, source: str) -> asyncio.Semaphore:
+        """What keeps reads that nothing batches few at a time."""
+        return self._slots[source]
+
+    async def _load_entities(self, keys: list[Key]) -> list[Answer]:
+        return await self._by_source(keys, lambda source, own: source.adapter.fetch(own))
+
+    async def _load_latest(self, keys: list[Key]) -> list[Answer]:
+        async def read(source: Source, own: Sequence[Key]) -> Sequence[Answer]:
+            assert isinstance(source.adapter, SupportsLatest)  # noqa: S101 - callers look before they ask
+            return cast("Sequence[Answer]", await source.adapter.latest(own))
+
+        return await self._by_source(keys, read)
+
+    async def _load_full(self, keys: list[Key]) -> list[Answer]:
+        async def read(key: Key) -> Answer:
+            source = self._registry.sources[key.source]
+            try:
+                return await self.each(key.source, lambda: source.adapter.fetch_full(key))
+            except SourceError as error:
+                return error
+
+        return list(await asyncio.gather(*(read(key) for key in keys)))
+
+    async def _by_source(
+        self, keys: list[Key], read: Callable[[Source, Sequence[Key]], Awaitable[Sequence[Answer]]]
+    ) -> list[Answer]:
+        groups: defaultdict[str, list[Key]] = defaultdict(list)
+        for key in keys:
+            groups[key.source].append(key)
+
+        async def one(name: str, own: list[Key]) -> Sequence[Answer]:
+            try:
+                answers = await read(self._registry.sources[name], own)
+            except SourceError as error:
+                error.source = error.source or name
+                return [error] * len(own)
+            except Exception:  # noqa: BLE001 - a third party's bug must cost no more than its own keys
+                _log.exception("adapter of source %s failed", name)
+                return [internal_error(name)] * len(own)
+            if len(answers) != len(own):
+                _log.error("adapter of source %s answered %d of %d keys", name, len(answers), len(own))
+                return [internal_error(name)] * len(own)
+            return answers
+
+        results = await asyncio.gather(*(one(name, own) for name, own in groups.items()))
+        found = {
+            key: answer
+            for own, answers in zip(groups.values(), results, strict=True)
+            for key, answer in zip(own, answers, strict=True)
+        }
+        return [found[key] for key in keys]

@@ -1,0 +1,269 @@
+"""The use cases, without GraphQL and without HTTP: lists, keyed reads, an execution's nodes."""
+
+import asyncio
+import secrets
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gateway import ids
+from gateway.config import ServerSettings
+from gateway.cursor import Cursor, CursorCodec, fingerprint
+from gateway.errors import SourceError, SourceErrorCode, UserError
+from gateway.loaders import Answer, EachBudget, Loaders, SupportsLatest
+from gateway.merge import MergedPage, MergeSource, SourceReport, SourceReportState, merge_page
+from gateway.model import Entity, Execution, Job, Key, Kind, Node, NodeResult, NodeRole
+from gateway.query import ExecutionFilter, Filter, ListQuery, Order, OrderField, Position
+from gateway.registry import Registry, Source
+from gateway.spi import NOT_FOUND, SupportsTargets, TargetPage
+from gateway.transport import Meter
+
+MAX_FIRST = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class ListRequest:
+    """A list as asked for.
+
+    ``filter`` makes the filter once it is known which instant "now" is (the first page's). ``given`` is the same input as
+    JSON, to which cursors are bound. ``sources`` restricts which are asked; None means all. ``within`` is the job or node
+    whose list it is.
+    """
+
+    kind: Kind
+    filter: Callable[[int], Filter]
+    given: Any
+    order: Order
+    first: int
+    after: str | None
+    fail_on_error: bool = False
+    sources: frozenset[str] | None = None
+    within: Key | None = None
+    fields: frozenset[str] = frozenset()
+    totals: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ListPage:
+    """A page of a list, and how to write its cursors."""
+
+    page: MergedPage
+    request: ListRequest
+    reports: Sequence[SourceReport]
+    partial: bool
+    codec: CursorCodec
+    fingerprint: str
+
+    def cursor(self, cursor: Cursor) -> str:
+        """The text of one of this page's cursors."""
+        return self.codec.encode(cursor, self.fingerprint)
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionNodes:
+    """A page of the nodes of one execution; ``cursors`` beside ``rows``."""
+
+    rows: Sequence[NodeResult]
+    cursors: Sequence[str]
+    has_next: bool
+    has_previous: bool
+    total: int | None
+    report: SourceReport
+
+
+@dataclass(slots=True)
+class Session:
+    """What one request of a caller shares: its loaders, its meter, its count of nested lists."""
+
+    loaders: Loaders
+    meter: Meter
+    nested: int = 0
+
+
+class Gateway:
+    """Everything behind the API."""
+
+    def __init__(self, registry: Registry, server: ServerSettings, cursor_key: bytes | None = None) -> None:
+        self.registry = registry
+        self.server = server
+        if cursor_key is None:
+            secret = server.cursor_key
+            cursor_key = secrets.token_bytes(32) if secret is None else secret.get_secret_value().encode()
+        self.codec = CursorCodec(cursor_key)
+
+    def session(self) -> Session:
+        """What a new request starts with."""
+        deadline = asyncio.get_running_loop().time() + self.server.deadline_seconds
+        each = EachBudget(self.server.each_reads, self.server.each_seconds)
+        return Session(Loaders(self.registry, each), Meter(deadline))
+
+    # --- lists
+
+    async def list(self, request: ListRequest) -> ListPage:
+        """A page of a merged list. Raises UserError for bad arguments, SourceError where a fault must fail it."""
+        if not 0 <= request.first <= MAX_FIRST:
+            raise UserError(f"`first` must be from 0 to {MAX_FIRST}.")
+        within = None if request.within is None else ids.encode(request.within)
+        mark = fingerprint(
+            request.kind,
+            within,
+            request.given,
+            request.order.field.value,
+            request.order.descending,
+            sorted(request.sources or ()),
+        )
+        after = None if request.after is None else self.codec.decode(request.after, mark)
+        now = time.time_ns() // 1000 if after is None else after.now
+        given = request.filter(now)
+        asked = [
+            source for source in self.registry.sources.values() if request.sources is None or source.name in request.sources
+        ]
+        page = await merge_page(
+            [MergeSource(source.name, source.adapter, source.settings.budget, source.trusted) for source in asked],
+            ListQuery(request.kind, given, request.order, request.fields),
+            first=request.first,
+            after=after,
+            now=now,
+            totals=request.totals,
+        )
+        for name in page.disordered:
+            self.registry.sources[name].trusted = False
+        reports = [page.reports.get(name) or SourceReport(name, SourceReportState.SKIPPED) for name in self.registry.sources]
+        if request.fail_on_error:
+            _raise_first_fault(reports)
+        incomplete = (SourceReportState.FAILED, SourceReportState.TRUNCATED)
+        partial = any(report.state in incomplete for report in reports)
+        return ListPage(page, request, reports, partial, self.codec, mark)
+
+    async def latest(self, session: Session, job: Key) -> Answer:
+        """The newest execution of a job; NOT_FOUND when it has none."""
+        adapter = self.registry.sources[job.source].adapter
+        if isinstance(adapter, SupportsLatest):
+            return await session.loaders.latest(job)
+
+        async def read() -> Answer:
+            request = ListRequest(
+                kind="execution",
+                filter=lambda _now: ExecutionFilter(jobs=frozenset({job})),
+                given=None,
+                order=Order(OrderField.CREATED_AT),
+                first=1,
+                after=None,
+                fail_on_error=True,
+                sources=frozenset({job.source}),
+                within=job,
+            )
+            rows = (await self.list(request)).page.rows
+            return rows[0] if rows else NOT_FOUND
+
+        return await session.loaders.each(job.source, read)
+
+    # --- keyed reads
+
+    def key(self, text: str, *kinds: Kind) -> Key | Source:
+        """The key or source that a global id names, with aliases resolved. Raises UserError, also for a wrong kind."""
+        decoded = ids.decode(text)
+        if isinstance(decoded, str):
+            source = self.registry.find(decoded)
+            if source is None:
+                raise UserError("This id names a source that is not configured here.")
+            if kinds:
+                raise UserError(f"This is the id of a source, not of a {kinds[0]}.")
+            return source
+        if kinds and decoded.kind not in kinds:
+            raise UserError(f"This is the id of a {decoded.kind}, not of a {kinds[0]}.")
+        source = self.registry.find(decoded.source)
+        if source is None:
+            raise UserError("This id names a source that is not configured here.")
+        if source.adapter.parse_native_id(decoded.kind, decoded.native_id) != decoded.parts:
+            raise UserError("This is not an id that its source could have.")
+        return Key(decoded.kind, source.name, decoded.parts)
+
+    def native_key(self, source: Source, kind: Kind, native_id: str) -> Key:
+        """The key of what a source calls ``native_id``. Raises UserError when nothing there can be called so."""
+        parts = source.adapter.parse_native_id(kind, native_id)
+        if parts is None:
+            raise UserError(f"{source.name} has no {kind} with a native id like this.")
+        return Key(kind, source.name, parts)
+
+    async def get(self, session: Session, key: Key) -> Entity | None:
+        """An entity, or None when its source says that it does not exist. Raises SourceError."""
+        return existing(await session.loaders.entity(key))
+
+    # --- the nodes of an execution
+
+    async def execution_nodes(
+        self,
+        session: Session,
+        execution: Execution,
+        *,
+        roles: frozenset[NodeRole] | None,
+        failed: bool | None,
+        first: int,
+        after: str | None,
+    ) -> ExecutionNodes:
+        """Nodes of an execution: those its record names, then its targets. Raises UserError or SourceError."""
+        if not 0 <= first <= MAX_FIRST:
+            raise UserError(f"`first` must be from 0 to {MAX_FIRST}.")
+        source = self.registry.sources[execution.key.source]
+        wanted = None if roles is None else sorted(role.value for role in roles)
+        mark = fingerprint("executionNodes", ids.encode(execution.key), wanted, failed)
+        place = (-1, 0, "", ()) if after is None else self.codec.decode(after, mark).boundary
+        own: list[tuple[Position, NodeResult]] = [
+            ((0, index, source.name, ()), result)
+            for index, result in enumerate(execution.nodes)
+            if (roles is None or roles.intersection(result.roles)) and (failed is None or result.failed is failed)
+        ]
+        rows = [(at, result) for at, result in own if at > place][: first + 1]
+        total: int | None = len(own)
+        requests = 0
+        targets_wanted = execution.targets_elsewhere and (roles is None or NodeRole.TARGET in roles)
+        if targets_wanted and isinstance(source.adapter, SupportsTargets) and (first == 0 or len(rows) <= first):
+            page = await self._targets(session, source, execution, failed, first - len(rows), place)
+            rows += [((1, 0, source.name, result.node.tie), result) for result in page.rows]
+            total = None if page.total is None else len(own) + page.total
+            more, requests = page.more or len(rows) > first, 1
+        else:
+            more = len(rows) > first or targets_wanted
+            total = None if targets_wanted else total
+        rows = rows[:first]
+        now = time.time_ns() // 1000
+        return ExecutionNodes(
+            rows=[result for _, result in rows],
+            cursors=[self.codec.encode(Cursor(at, now), mark) for at, _ in rows],
+            has_next=more and first > 0,
+            has_previous=after is not None,
+            total=total,
+            report=SourceReport(
+                source.name, SourceReportState.OK, taken=len(rows), scanned=len(rows), requests=requests, total=total
+            ),
+        )
+
+    async def _targets(
+        self, session: Session, source: Source, execution: Execution, failed: bool | None, first: int, place: Position
+    ) -> TargetPage:
+        adapter = source.adapter
+        assert isinstance(adapter, SupportsTargets)  # noqa: S101 - the caller looked
+        tie = place[3] if place[0] == 1 else None
+        return await session.loaders.each(
+            source.name, lambda: adapter.targets(execution, failed=failed, first=max(first, 1), after=tie)
+        )
+
+
+def existing(answer: Answer) -> Entity | None:
+    """The entity of an answer; None for NOT_FOUND. Raises the SourceError."""
+    if isinstance(answer, SourceError):
+        raise answer
+    return answer if isinstance(answer, Job | Execution | Node) else None
+
+
+def _raise_first_fault(reports: Sequence[SourceReport]) -> None:
+    for report in reports:
+        if report.state is SourceReportState.FAILED:
+            raise report.error or SourceError(SourceErrorCode.INTERNAL, "It failed.", source=report.source)
+
+
+def upstream_requests(session: Session) -> Mapping[str, int]:
+    """Every request sent for a session so far, by source."""
+    return dict(sorted(session.meter.requests.items()))
