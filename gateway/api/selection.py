@@ -20,9 +20,12 @@ Selection = dict[str, "Selection"]
 def selection(info: GraphQLResolveInfo[Any]) -> Selection:
     """Names of the fields selected below the current one (aliases undone, type conditions merged), nested."""
     tree: Selection = {}
+    given: Any = info.variable_values
+    # graphql-core's own values know their sources; strawberry hands on the plain mapping.
+    variables: Mapping[str, Any] = getattr(given, "coerced", given)
     for node in info.field_nodes:
         if node.selection_set is not None:
-            _collect(node.selection_set, info.fragments, info.variable_values.coerced, tree)
+            _collect(node.selection_set, info.fragments, variables, tree)
     return tree
 
 
