@@ -1,0 +1,36 @@
+# One command each, from a bare clone: `make demo`, `make test`.
+PYTHON ?= python3
+PORT ?= 8000
+VENV := .venv
+BIN := $(VENV)/bin
+PINS := .ci/constraints.txt
+
+.PHONY: demo test lint schema clean
+
+$(VENV)/.installed: pyproject.toml $(PINS)
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "execution-gateway needs Python 3.11 or newer")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(PINS) -e .
+	touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(PINS) -e '.[dev]'
+	touch $@
+
+demo: $(VENV)/.installed
+	exec $(BIN)/execution-gateway demo --port $(PORT)
+
+test: lint
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+schema: $(VENV)/.installed
+	$(BIN)/execution-gateway schema > schema.graphql
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
