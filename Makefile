@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PINS := .ci/constraints.txt
 
-.PHONY: demo test lint schema clean
+.PHONY: install demo test lint schema clean
 
 $(VENV)/.installed: pyproject.toml $(PINS)
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "execution-gateway needs Python 3.11 or newer")'
@@ -16,6 +16,8 @@ $(VENV)/.installed: pyproject.toml $(PINS)
 $(VENV)/.installed-dev: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(PINS) -e '.[dev]'
 	touch $@
+
+install: $(VENV)/.installed
 
 demo: $(VENV)/.installed
 	exec $(BIN)/execution-gateway demo --port $(PORT)

@@ -22,6 +22,8 @@ from gateway.errors import ConfigError, SourceError, SourceErrorCode
 from gateway.registry import Registry, Source
 from gateway.service import Gateway
 
+_log = logging.getLogger(__name__)
+
 _CONFIG = click.option(
     "--config", "config_path", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The YAML configuration."
 )
@@ -45,6 +47,13 @@ def main() -> None:
         sys.exit(2)
 
 
+def _read(path: Path) -> ConfigFile:
+    file = ConfigFile.read(path)
+    for place in file.literal_secrets():
+        _log.warning("%s: a secret is written out; ${VARIABLE} or file:PATH keeps it out of the file", place)
+    return file
+
+
 @cli.command()
 @_CONFIG
 @click.option("--host", help="Address to listen on, instead of the configured one.")
@@ -52,7 +61,7 @@ def main() -> None:
 @click.option("--workers", type=click.IntRange(1), help="Processes that share the port, instead of the configured number.")
 def serve(config_path: Path, host: str | None, port: int | None, workers: int | None) -> None:
     """Serve the configured sources."""
-    file = ConfigFile.read(config_path)
+    file = _read(config_path)
     given = {name: value for name, value in (("host", host), ("port", port), ("workers", workers)) if value is not None}
     server = read_config(file).server.model_copy(update=given)
     server.check_exposure()
@@ -86,7 +95,7 @@ def demo(port: int, seed: int, size: str) -> None:
 @_CONFIG
 def check(config_path: Path) -> None:
     """Ask every source whether it is there and accepts the credentials. Exit code 1 when one does not."""
-    file = ConfigFile.read(config_path)
+    file = _read(config_path)
     config = read_config(file)
     if not asyncio.run(_check(file, config)):
         sys.exit(1)

@@ -18,6 +18,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, Va
 from gateway.errors import ConfigError
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_SECRET_KEYS = frozenset({"token", "password", "secret", "cursor_key"})
 _LOOPBACK_NAMES = frozenset({"localhost", "ip6-localhost"})
 
 SourceName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
@@ -174,6 +175,7 @@ class ConfigFile:
             mark = getattr(error, "problem_mark", None)
             where = f"{name}:{mark.line + 1}" if mark else name
             raise ConfigError(f"{where}: not valid YAML: {getattr(error, 'problem', None) or 'unreadable'}") from error
+        self._written = data
         self.data = self._expand(data, ())
 
     @classmethod
@@ -191,6 +193,24 @@ class ConfigFile:
             return settings.model_validate(data)
         except ValidationError as error:
             raise ConfigError("\n".join(self._sentences(error, path))) from None
+
+    def literal_secrets(self) -> list[str]:
+        """Where the document spells a secret out instead of naming a variable or a file."""
+        found = []
+        pending: list[tuple[Any, tuple[str | int, ...]]] = [(self._written, ())]
+        while pending:
+            value, path = pending.pop()
+            if isinstance(value, dict):
+                pending += [(member, (*path, key)) for key, member in value.items()]
+            elif isinstance(value, list):
+                pending += [(member, (*path, index)) for index, member in enumerate(value)]
+            elif (
+                isinstance(value, str)
+                and path[-1] in _SECRET_KEYS
+                and not (_VARIABLE.search(value) or value.startswith("file:"))
+            ):
+                found.append(f"{self.where(path)}: {'.'.join(str(step) for step in path)}")
+        return sorted(found)
 
     def where(self, path: tuple[str | int, ...]) -> str:
         """``file:line`` of the innermost part of ``path`` that the document has."""

@@ -6,15 +6,14 @@ the real server by tests/adapters/test_awx_simulator.py. Job events, stdout, lau
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, cast
 
 import orjson
-from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Match, Mount, Route, Router
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.routing import Match, Route, Router
+from starlette.types import Receive, Scope, Send
 
 from adapters.awx import simulator_documents as documents
 from adapters.awx.simulator_accounts import ACCOUNTS, Account, authenticate
@@ -73,9 +72,8 @@ class Simulator:
         self.latency_per_row = latency_per_row
         self.accounts = tuple(accounts)
         self._router = Router(self._routes(), redirect_slashes=False, default=self._unrouted)
-        recorder = RequestLog(self._router)
-        self.log: list[LoggedRequest] = recorder.requests
-        self.app: ASGIApp = Starlette(routes=[Route("/_log", self._show_log), Mount("/", recorder)])
+        self.app = RequestLog(self._router)
+        self.log: list[LoggedRequest] = self.app.requests
 
     def _routes(self) -> list[Route]:
         base = self.base_path
@@ -194,11 +192,6 @@ class Simulator:
                 location = corrected["path"] + (f"?{query}" if query else "")
                 response = Response("", 301, {"Location": location}, _HTML)
         await response(scope, receive, send)
-
-    async def _show_log(self, _request: Request) -> Response:
-        kept = ("method", "path", "query", "status")
-        shown = [{key: asdict(one)[key] for key in kept} for one in self.log]
-        return Response(orjson.dumps(shown), media_type=_JSON)
 
 
 def _check_method(request: Request, allowed: Sequence[str]) -> None:

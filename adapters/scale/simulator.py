@@ -7,14 +7,13 @@ Behaves as the recordings and the contract of Scale say, quirks included. Not si
 import asyncio
 import html
 import re
-from dataclasses import asdict
 
 import orjson
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Mount
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from adapters.scale import simulator_views as views
 from adapters.scale.simulator_filters import BadParameterError, FieldError, MissingError, Params, paginate, with_page
@@ -77,9 +76,8 @@ class Simulator:
         self.base_path = "/" + base_path.strip("/")
         self.latency_per_row = latency_per_row
         self.authorization = authorization
-        recorder = RequestLog(Starlette(routes=[Mount("/", app=self._serve)]))
-        self.log: list[LoggedRequest] = recorder.requests
-        self.app: ASGIApp = _with_log_page(recorder)
+        self.app = RequestLog(Starlette(routes=[Mount("/", app=self._serve)]))
+        self.log: list[LoggedRequest] = self.app.requests
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
@@ -208,15 +206,3 @@ def _browsable(status: int, body: Row, headers: dict[str, str]) -> Response:
 
 def _html(status: int, text: str) -> Response:
     return Response(text, status, {"x-frame-options": "SAMEORIGIN", "content-type": "text/html"})
-
-
-def _with_log_page(recorder: RequestLog) -> ASGIApp:
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] != "/_log":
-            await recorder(scope, receive, send)
-            return
-        keys = ("method", "path", "query", "status")
-        entries = [{key: value for key, value in asdict(each).items() if key in keys} for each in recorder.requests]
-        await Response(orjson.dumps(entries), media_type="application/json")(scope, receive, send)
-
-    return app

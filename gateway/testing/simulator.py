@@ -6,8 +6,9 @@ the back end by itself: fidelity tests compare it with recordings of the real on
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
+from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
@@ -27,7 +28,7 @@ class LoggedRequest:
 
 
 class RequestLog:
-    """ASGI middleware that records every HTTP request that ``app`` answers.
+    """ASGI middleware that records every HTTP request that ``app`` answers, and shows them at ``/_log`` (unrecorded).
 
     ``delay`` gives the seconds to wait before a request (path, query) is served; real servers are not instant.
     """
@@ -42,6 +43,9 @@ class RequestLog:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        if scope["path"] == "/_log":
+            await JSONResponse([asdict(request) for request in self.requests])(scope, receive, send)
+            return
         status = 0
 
         async def watch(message: Message) -> None:
@@ -55,9 +59,22 @@ class RequestLog:
         self._active += 1
         active = self._active
         try:
-            if self.delay is not None and (seconds := self.delay(path, query)) > 0:
-                await asyncio.sleep(seconds)
-            await self.app(scope, receive, watch)
+            seconds = self.delay(path, query) if self.delay is not None else 0.0
+            if seconds <= 0 or not await _gone(receive, seconds):
+                await self.app(scope, receive, watch)
         finally:
             self._active -= 1
             self.requests.append(LoggedRequest(scope["method"], path, query, status, active))
+
+
+async def _gone(receive: Receive, seconds: float) -> bool:
+    """Wait, but no longer than the client does; whether it hung up meanwhile. Only for requests without a body."""
+
+    async def hang_up() -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+    waiting = asyncio.create_task(hang_up())
+    done, _ = await asyncio.wait({waiting}, timeout=seconds)
+    waiting.cancel()
+    return bool(done)
