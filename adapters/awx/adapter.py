@@ -1,0 +1,191 @@
+"""AWX as a source: reading executions (``/jobs/``), jobs (``/job_templates/``) and nodes (``/hosts/``, ``/instances/``)."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+
+from adapters.awx import planning, scanning
+from adapters.awx.capabilities import CAPABILITIES
+from adapters.awx.client import LARGEST_PAGE, AwxClient, Batch, Param
+from adapters.awx.keys import HOST_NAME, INSTANCE, last_id, named, number, parse
+from adapters.awx.mapping import Mapper
+from adapters.awx.records import Sent
+from gateway.config import SourceSettings
+from gateway.errors import SourceError
+from gateway.model import Entity, Execution, Job, Key, Kind, Tie
+from gateway.query import ListQuery
+from gateway.redaction import redacted
+from gateway.spi import NOT_FOUND, Fetched, NotFound, Page, Ping, ScanPlan, Start, TargetPage
+from gateway.transport import SourceClient
+
+_LIST_CHARACTERS = 4000
+
+
+class AwxAdapter:
+    """One AWX (or automation controller). ``settings`` are those that ``client`` was made with."""
+
+    capabilities = CAPABILITIES
+
+    def __init__(self, name: str, settings: SourceSettings, client: SourceClient) -> None:
+        self.name = name
+        self._client = AwxClient(client)
+        self._mapper = Mapper(name, settings.ui_url or _origin(settings.base_url))
+        self._readers: dict[str, Callable[[bytes], Entity]] = {
+            "jobs/": self._mapper.execution,
+            "job_templates/": self._mapper.job,
+            "hosts/": self._mapper.host,
+            "instances/": self._mapper.instance,
+        }
+
+    # --- lists
+
+    def plan(self, query: ListQuery) -> ScanPlan:
+        return planning.plan(query)
+
+    def scan(self, plan: ScanPlan, start: Start) -> AsyncIterator[Page[Entity]]:
+        return scanning.pages(self._read, plan, start)
+
+    async def count(self, plan: ScanPlan) -> int | None:
+        leg: planning.Leg = plan.native[0]
+        batch = await self._client.page(leg.path, leg.params, self._readers[leg.path], size=1, counted=True)
+        return batch.count
+
+    async def _read(self, section: scanning.Section, size: int, counted: bool) -> Batch[Entity]:
+        path = section.leg.path
+        return await self._client.page(path, section.params, self._readers[path], size=size, counted=counted)
+
+    # --- keyed reads
+
+    async def fetch(self, keys: Sequence[Key]) -> Sequence[Fetched[Entity]]:
+        """Entities by key: one request per 200 ids of a kind. Instances that may not be seen come as their name only."""
+        answers: dict[Key, Fetched[Entity]] = {}
+        await asyncio.gather(*(request for request in self._requests(dict.fromkeys(keys), answers)))
+        return [answers.get(key, NOT_FOUND) for key in keys]
+
+    def _requests(self, wanted: Iterable[Key], answers: dict[Key, Fetched[Entity]]) -> list[Awaitable[None]]:
+        """The requests that answer for the keys; keys that need none are answered at once."""
+        by_path: dict[str, list[Key]] = {}
+        for key in wanted:
+            hostname = named(key, INSTANCE)
+            if (name := named(key, HOST_NAME)) is not None:
+                answers[key] = self._mapper.deleted_host(name)
+            elif hostname is not None:
+                answers[key] = self._mapper.mentioned_instance(hostname, known=None)
+                if "," not in hostname:
+                    by_path.setdefault("instances/", []).append(key)
+            elif number(key) is not None:
+                by_path.setdefault(_PATHS[key.kind], []).append(key)
+        return [self._batch(path, chunk, answers) for path, found in by_path.items() for chunk in _chunks(found)]
+
+    async def _batch(self, path: str, chunk: list[Key], answers: dict[Key, Fetched[Entity]]) -> None:
+        column = "hostname__in" if path == "instances/" else "id__in"
+        params: list[Param] = [(column, ",".join(key.parts[-1] for key in chunk)), ("order_by", "id")]
+        try:
+            batch = await self._client.page(path, params, self._readers[path], size=LARGEST_PAGE)
+        except SourceError as error:
+            answers |= dict.fromkeys(chunk, error)
+            return
+        if batch.unreadable:
+            # Which of them it was cannot be told: those that are missing may be there.
+            answers |= dict.fromkeys(chunk, self._client.unreadable())
+        answers |= {row.key: row for row in batch.rows}
+
+    async def fetch_full(self, key: Key) -> Fetched[Entity]:
+        """An execution from its own URL; jobs and nodes have nothing that their lists do not send."""
+        if key.kind != "execution":
+            return (await self.fetch([key]))[0]
+        row_id = number(key)
+        if row_id is None:
+            return NOT_FOUND
+        try:
+            return await self._client.record(f"jobs/{row_id}/", lambda raw: self._mapper.execution(raw, full=True))
+        except SourceError as error:
+            return error
+
+    async def latest(self, keys: Sequence[Key]) -> Sequence[Fetched[Execution]]:
+        """The newest execution of each job: one request for 200 jobs, one for 200 executions (DECISIONS 22).
+
+        NOT_FOUND for a job that has none, or that is not there. AWX names the last ten jobs of a template, open ones
+        first: with ten open ones, a newer one that has ended is passed over.
+        """
+        jobs = await self.fetch(keys)
+        newest = [_latest_key(job) for job in jobs]
+        found = await self.fetch([key for key in newest if isinstance(key, Key)])
+        executions = iter(found)
+        answers = [next(executions) if isinstance(key, Key) else key for key in newest]
+        return [answer if isinstance(answer, Execution | SourceError) else NOT_FOUND for answer in answers]
+
+    # --- the nodes of an execution
+
+    async def targets(self, execution: Execution, *, failed: bool | None, first: int, after: Tie | None) -> TargetPage:
+        """The hosts that the execution acted on, by the id of their summary; none before it has ended."""
+        params: list[Param] = [("order_by", "id")]
+        last = last_id(after)
+        if last is not None:
+            params.append(("id__gt", str(last)))
+        if failed is not None:
+            params.append(("failed", "true" if failed else "false"))
+        size = min(first + 1, LARGEST_PAGE)
+        # After a place, AWX's count is that of the rest. A full page of the largest size needs it to tell of more.
+        counted = last is None or size == LARGEST_PAGE
+        path = f"jobs/{number(execution.key)}/job_host_summaries/"
+        batch = await self._client.page(path, params, self._mapper.target, size=size, counted=counted)
+        if batch.unreadable:
+            raise self._client.unreadable()
+        total = batch.count if last is None else None
+        return TargetPage(batch.rows[:first], more=batch.more or len(batch.rows) > first, total=total)
+
+    # --- all else
+
+    async def ping(self) -> Ping:
+        """Two requests: ``/ping/`` tells the version to anybody, ``/me/`` answers to accepted credentials only."""
+        version = await self._client.version()
+        return Ping(version, await self._client.user())
+
+    def parse_native_id(self, kind: Kind, native_id: str) -> tuple[str, ...] | None:
+        return parse(kind, native_id)
+
+    def details(self, entity: Entity) -> object | None:
+        from adapters.awx.details import details_of  # strawberry takes long to import, and a check needs none of it
+
+        return details_of(entity.record) if isinstance(entity.record, Sent) else None
+
+    def raw(self, entity: Entity) -> Any:
+        return redacted(msgspec.json.decode(entity.record.raw)) if isinstance(entity.record, Sent) else None
+
+    async def aclose(self) -> None:
+        return None
+
+
+_PATHS: dict[Kind, str] = {"execution": "jobs/", "job": "job_templates/", "node": "hosts/"}
+
+
+def _origin(base_url: str | None) -> str | None:
+    """Where AWX's own pages are, unless configured: at the root of the host that serves its API."""
+    if base_url is None:
+        return None
+    parts = urlsplit(base_url)
+    return f"{parts.scheme}://{parts.netloc}/"
+
+
+def _chunks(found: Sequence[Key]) -> list[list[Key]]:
+    """Keys for one request each: AWX sends at most 200 rows, and addresses have a limit."""
+    chunks: list[list[Key]] = []
+    characters = 0
+    for key in found:
+        length = len(key.parts[-1].encode()) * 3 + 1
+        if not chunks or len(chunks[-1]) == LARGEST_PAGE or characters + length > _LIST_CHARACTERS:
+            chunks.append([])
+            characters = 0
+        chunks[-1].append(key)
+        characters += length
+    return chunks
+
+
+def _latest_key(job: Fetched[Entity]) -> Key | NotFound | SourceError:
+    if isinstance(job, SourceError | NotFound):
+        return job
+    return (job.latest_execution if isinstance(job, Job) else None) or NOT_FOUND

@@ -1,0 +1,106 @@
+"""The part of AWX's API that the adapter uses: lists, single records, ping (contracts/awx.md sections 1 to 3).
+
+Pages are built from parameters, never from the ``next`` links that AWX sends: behind a gateway they lack the path's prefix.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import msgspec
+
+from gateway.errors import SourceError, SourceErrorCode
+from gateway.spi import NOT_FOUND, NotFound
+from gateway.transport import SourceClient
+
+E = TypeVar("E")
+Param = tuple[str, str]
+
+LARGEST_PAGE = 200
+"""AWX's ``MAX_PAGE_SIZE``; larger sizes are silently cut to it (contracts/awx.md section 2)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch(Generic[E]):
+    """A page of a list. ``count`` is None when it was not asked for; ``returned`` counts unreadable records too."""
+
+    rows: Sequence[E]
+    returned: int
+    more: bool
+    count: int | None = None
+
+    @property
+    def unreadable(self) -> int:
+        """Records that could not be read."""
+        return self.returned - len(self.rows)
+
+
+class _List(msgspec.Struct):
+    results: list[msgspec.Raw]
+    count: int | None = None
+    next: str | None = None
+
+
+class _Version(msgspec.Struct):
+    version: str | None = None
+
+
+class _User(msgspec.Struct):
+    username: str | None = None
+
+
+class _Users(msgspec.Struct):
+    results: list[_User]
+
+
+class AwxClient:
+    """AWX's endpoints, relative to a base URL that ends in ``/api/v2/``. Methods raise SourceError."""
+
+    def __init__(self, client: SourceClient) -> None:
+        self._client = client
+
+    async def page(
+        self, path: str, params: Sequence[Param], read: Callable[[bytes], E], *, size: int, counted: bool = False
+    ) -> Batch[E]:
+        """The first ``size`` (at most 200) records of a list. Without ``counted`` AWX saves itself the COUNT.
+
+        An uncounted page does not say whether there is more: a full one is taken to mean so.
+        """
+        sizing = [("page_size", str(size))] if counted else [("page_size", str(size)), ("count_disabled", "1")]
+        answer = await self._client.get_json(path, [*params, *sizing], model=_List)
+        if answer is None:
+            raise AssertionError("get_json answers None only for statuses it was told to expect")
+        rows: list[E] = []
+        for raw in answer.results:
+            try:
+                rows.append(read(bytes(raw)))
+            except (msgspec.DecodeError, ValueError):
+                continue
+        returned = len(answer.results)
+        more = answer.next is not None if counted else returned >= size
+        return Batch(rows, returned, more, answer.count if counted else None)
+
+    async def record(self, path: str, read: Callable[[bytes], E]) -> E | NotFound:
+        """A single record. AWX answers 404 with JSON for a missing one, with HTML for a path it does not know."""
+        answer = await self._client.get(path, also=frozenset({404}))
+        raw = self._client.decode(answer, msgspec.Raw)
+        if answer.status == 404:
+            return NOT_FOUND
+        try:
+            return read(bytes(raw))
+        except (msgspec.DecodeError, ValueError) as error:
+            raise self.unreadable() from error
+
+    async def version(self) -> str | None:
+        """The release, from ``/ping/``, which needs no credentials."""
+        answer = await self._client.get_json("ping/", model=_Version)
+        return answer.version if answer else None
+
+    async def user(self) -> str | None:
+        """The name under which the credentials are accepted, from ``/me/``."""
+        answer = await self._client.get_json("me/", model=_Users)
+        return answer.results[0].username if answer and answer.results else None
+
+    def unreadable(self) -> SourceError:
+        """The fault of a record that was sent, but cannot be read."""
+        return SourceError(SourceErrorCode.BAD_RESPONSE, "It sent a record that cannot be read.", source=self._client.source)
