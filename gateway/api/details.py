@@ -35,13 +35,24 @@ class EntityDetails:
         return getattr(self.value, name)
 
 
-def details_of(entity: Entity, info: Info) -> EntityDetails | None:
+async def details_of(entity: Entity, info: Info) -> EntityDetails | None:
     """What only this entity's kind of source has; None when there is nothing."""
+    entity = await at_row_strength(entity, info, "details")
     source = info.context.gateway.registry.sources[entity.key.source]
     value = source.adapter.details(entity)
     if isinstance(value, dict):
         value = GenericDetails(kind=source.kind, fields=JSON(value))
     return None if value is None else EntityDetails(entity, value)
+
+
+async def at_row_strength(entity: Entity, info: Info, attribute: str) -> Entity:
+    """The entity itself where it knows the attribute; else as a look-up gives it.
+
+    What has no record of its own (a deleted template, a node nobody may see) stays what was said of it (DECISIONS 17).
+    """
+    if entity.known is None or attribute in entity.known:
+        return entity
+    return existing(await info.context.session.loaders.entity(entity.key)) or entity
 
 
 def detail_union(name: str, description: str, pick: Callable[[DetailTypes], tuple[type, ...]]) -> Any:

@@ -3,7 +3,7 @@
 The classes are never instantiated: model values stand behind them. What each field means is said where clients see it.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from inspect import isawaitable
 from typing import Annotated, Any
 
@@ -13,7 +13,7 @@ from strawberry import ID, Parent
 from gateway import ids, model
 from gateway.api import inputs, values
 from gateway.api.context import Info
-from gateway.api.details import detail_union, details_of
+from gateway.api.details import at_row_strength, detail_union, details_of
 from gateway.api.lists import list_execution_nodes, nested_executions
 from gateway.api.scalars import JSON, DateTime
 from gateway.api.values import field
@@ -56,9 +56,9 @@ def _source(parent: Any, info: Info) -> ConfiguredSource:
     return info.context.gateway.registry.sources[parent.key.source]
 
 
-def _raw(parent: Any, info: Info) -> Any:
+async def _raw(parent: Any, info: Info) -> Any:
     source = _source(parent, info)
-    return source.adapter.raw(parent) if source.settings.expose_raw else None
+    return source.adapter.raw(await at_row_strength(parent, info, "raw")) if source.settings.expose_raw else None
 
 
 def looked_up(description: str, type_: Any, attribute: str, **options: Any) -> Any:
@@ -73,18 +73,22 @@ def looked_up(description: str, type_: Any, attribute: str, **options: Any) -> A
 def _read(parent: model.Entity, info: Info, attribute: str) -> Any:
     name = f"{type(parent).__name__}.{_CAMEL.get(attribute, attribute)}"
     if info.context.cost(parent.key.source, name) is Cost.EACH:
-        return _from(info.context.session.loaders.full(parent.key), parent, attribute)
+        return _read_full(parent, info, attribute)
     if parent.known is None or attribute in parent.known:
         return getattr(parent, attribute)
-    return _from(info.context.session.loaders.entity(parent.key), parent, attribute)
+    return _look_up(parent, info, attribute)
 
 
-async def _from(answer: Awaitable[Any], parent: model.Entity, attribute: str) -> Any:
-    # What has no record of its own (a deleted template, a node nobody may see) keeps what was said of it (DECISIONS 17).
-    return getattr(existing(await answer) or parent, attribute)
+async def _look_up(parent: model.Entity, info: Info, attribute: str) -> Any:
+    return getattr(await at_row_strength(parent, info, attribute), attribute)
+
+
+async def _read_full(parent: model.Entity, info: Info, attribute: str) -> Any:
+    return getattr(existing(await info.context.session.loaders.full(parent.key)) or parent, attribute)
 
 
 _CAMEL = {
+    "web_url": "webUrl",
     "node_counts": "nodeCounts",
     "status_message": "statusMessage",
     "timeout_seconds": "timeoutSeconds",
@@ -159,7 +163,7 @@ class Resource(Entity):
         lambda parent, _info: parent.key.native_id,
     )
     name: str = field("Never empty: falls back to the job's name, then to the native id.")
-    web_url: str | None = field("Its page in the source's own user interface, where it has one.")
+    web_url = looked_up("Its page in the source's own user interface, where it has one.", str | None, "web_url")
     raw = computed("The upstream record, secrets redacted. Null unless the source's settings expose it.", JSON | None, _raw)
 
 
