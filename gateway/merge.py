@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from gateway.cache import KeptScans
 from gateway.config import BudgetSettings
 from gateway.cursor import Cursor, SourceNote, digest
 from gateway.errors import SourceError, SourceErrorCode
@@ -108,12 +109,14 @@ async def merge_page(
     after: Cursor | None,
     now: int,
     totals: bool,
+    kept: KeptScans | None = None,
 ) -> MergedPage:
     """One page of at most ``first`` rows after ``after``. Raises nothing for any source's fault.
 
     ``now`` is what relative ranges were resolved against, kept in the cursors. ``totals`` asks for counts.
+    ``kept`` holds what earlier pages read of unordered sources.
     """
-    merge = _Merge(query, first, after, now, totals)
+    merge = _Merge(query, first, after, now, totals, kept)
     try:
         for source in sorted(sources, key=lambda source: source.name):
             merge.add(source)
@@ -125,12 +128,15 @@ async def merge_page(
 class _Merge:
     """The state of one call of ``merge_page``."""
 
-    def __init__(self, query: ListQuery, first: int, after: Cursor | None, now: int, totals: bool) -> None:
+    def __init__(
+        self, query: ListQuery, first: int, after: Cursor | None, now: int, totals: bool, kept: KeptScans | None
+    ) -> None:
         self.query = query
         self.first = first
         self.after = after
         self.now = now
         self.totals = totals
+        self.kept = kept
         self.results: dict[str, _Result] = {}
         self.taken: list[Entry] = []
         self.shown = set(after.shown) if after else set()
@@ -165,6 +171,7 @@ class _Merge:
                 # Unordered sources are read whole: in pages as large as they come.
                 rows=self.first + 1 if plan.order is Guarantee.EXACT else source.budget.rows,
                 count=self.totals and plan.counts and self._counts_along,
+                kept=self.kept,
             )
         self.results[name] = result
 

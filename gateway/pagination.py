@@ -70,11 +70,14 @@ async def numbered_pages(
         page = await fetch(window(max(0, start.hint - _SLACK), start.rows + _SLACK))
     else:
         page = await _find(fetch, start, start.at, order, largest)
+    rows = start.rows
     while True:
         yield page
         if not page.more or not isinstance(page.here, int):
             return
-        page = await fetch(window(max(0, page.here + page.returned - 1), start.rows))
+        # Whoever reads on was not satisfied with what was wanted at first: a filter drops rows, or the list is long.
+        rows *= 2
+        page = await fetch(window(max(0, page.here + page.returned - 1), rows))
 
 
 async def _find(

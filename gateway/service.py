@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway import ids
+from gateway.cache import KeptScans
 from gateway.config import ServerSettings
 from gateway.cursor import Cursor, CursorCodec, fingerprint
 from gateway.errors import SourceError, SourceErrorCode, UserError
@@ -91,6 +92,7 @@ class Gateway:
             secret = server.cursor_key
             cursor_key = secrets.token_bytes(32) if secret is None else secret.get_secret_value().encode()
         self.codec = CursorCodec(cursor_key)
+        self._kept = KeptScans(server.kept_scan_seconds, server.kept_scan_bytes)
 
     def session(self) -> Session:
         """What a new request starts with."""
@@ -126,6 +128,7 @@ class Gateway:
             after=after,
             now=now,
             totals=request.totals,
+            kept=self._kept,
         )
         for name in page.disordered:
             self.registry.sources[name].trusted = False
@@ -169,10 +172,10 @@ class Gateway:
             if source is None:
                 raise UserError("This id names a source that is not configured here.")
             if kinds:
-                raise UserError(f"This is the id of a source, not of a {kinds[0]}.")
+                raise UserError(f"This is the id of a source, not of {_article(kinds[0])}.")
             return source
         if kinds and decoded.kind not in kinds:
-            raise UserError(f"This is the id of a {decoded.kind}, not of a {kinds[0]}.")
+            raise UserError(f"This is the id of {_article(decoded.kind)}, not of {_article(kinds[0])}.")
         source = self.registry.find(decoded.source)
         if source is None:
             raise UserError("This id names a source that is not configured here.")
@@ -256,6 +259,10 @@ def existing(answer: Answer) -> Entity | None:
     if isinstance(answer, SourceError):
         raise answer
     return answer if isinstance(answer, Job | Execution | Node) else None
+
+
+def _article(kind: Kind) -> str:
+    return f"an {kind}" if kind == "execution" else f"a {kind}"
 
 
 def _raise_first_fault(reports: Sequence[SourceReport]) -> None:

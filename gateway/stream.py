@@ -15,6 +15,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Any, cast
 
+from gateway.cache import KeptScan, KeptScans
 from gateway.config import BudgetSettings
 from gateway.cursor import Hint
 from gateway.errors import SourceError, SourceErrorCode
@@ -65,6 +66,7 @@ class Stream:
         hint: Hint | None,
         rows: int,
         count: bool,
+        kept: KeptScans | None = None,
     ) -> None:
         self.source = source
         self.plan = plan
@@ -92,6 +94,7 @@ class Stream:
         self._budget = budget
         self._rows = rows
         self._count = count
+        self._kept = kept
         self._boundary = _later(after, _range_start(query, self.zone) if self._range else None)
         self.frontier: Position | None = self._boundary
         self._seen: Entry | None = None
@@ -261,7 +264,23 @@ class Stream:
     # --- unordered sources
 
     async def _drain(self) -> None:
-        found: dict[Key, Entry] = {}
+        scan = self._kept.get(self.source, self.plan.native) if self._kept is not None else None
+        if scan is None:
+            scan = KeptScan(await self._read_whole(), self.damage, self.scanned)
+            if self._kept is not None:
+                self._kept.put(self.source, self.plan.native, scan)
+        self.damage = scan.damage
+        found = [Entry(self._position(row), row, None) for row in scan.rows if self._matches(row)]
+        found.sort(key=lambda entry: entry.position)
+        self.matched = len(found)
+        self.total = self.matched if self.damage is None else None
+        self.buffer.extend(entry for entry in found if self._boundary is None or entry.position > self._boundary)
+        if self.buffer:
+            self.frontier = self.buffer[-1].position
+        self.ended = True
+
+    async def _read_whole(self) -> list[Any]:
+        found: dict[Key, Any] = {}
         while True:
             if self._over_budget():
                 self._damaged(SourceErrorCode.TRUNCATED, f"The budget ended after {self.scanned} rows; it may have more.")
@@ -271,19 +290,13 @@ class Stream:
                 break
             # A row that moved between pages may come twice; its last state counts.
             known = len(found)
-            found |= {row.key: Entry(self._position(row), row, None) for row in page.rows}
+            found |= {row.key: row for row in page.rows}
             self._idle = 0 if len(found) > known or not page.returned else self._idle + 1
             if not page.more:
                 break
             if self._idle >= _IDLE_PAGES:
                 raise SourceError(SourceErrorCode.BAD_RESPONSE, "It keeps sending the same page.", source=self.source)
-        kept = sorted((entry for entry in found.values() if self._matches(entry.row)), key=lambda entry: entry.position)
-        self.matched = len(kept)
-        self.total = self.matched if self.damage is None else None
-        self.buffer.extend(entry for entry in kept if self._boundary is None or entry.position > self._boundary)
-        if self.buffer:
-            self.frontier = self.buffer[-1].position
-        self.ended = True
+        return list(found.values())
 
     # --- both
 

@@ -48,6 +48,9 @@ def _present(error: GraphQLError, document: DocumentNode | None) -> GraphQLError
     while isinstance(cause, GraphQLError) and cause.original_error is not None:
         cause = cause.original_error
     path = error.path
+    if isinstance(cause, ValueError) and path is None:
+        # A scalar refused a value before anything was executed; the message is the scalar's.
+        cause = None
     match cause:
         case SourceError():
             code, extensions = cause.code.value, {"source": cause.source, "retryable": cause.retryable}
@@ -139,9 +142,16 @@ def _holds(argument: ArgumentNode, target: Node, variable: str | None) -> bool:
     pending: list[Any] = [argument.value]
     while pending:
         node = pending.pop()
-        if node is target or (variable is not None and isinstance(node, VariableNode) and node.name.value == variable):
+        if _same(node, target) or (variable is not None and isinstance(node, VariableNode) and node.name.value == variable):
             return True
         pending += [*(getattr(node, "values", None) or ()), *(getattr(node, "fields", None) or ())]
         if isinstance(node, ObjectFieldNode):
             pending.append(node.value)
     return False
+
+
+def _same(node: Any, target: Node) -> bool:
+    """Whether two nodes are the same piece of text: the document may have been parsed more than once."""
+    if not isinstance(node, Node) or node.kind != target.kind or node.loc is None or target.loc is None:
+        return node is target
+    return (node.loc.start, node.loc.end) == (target.loc.start, target.loc.end)

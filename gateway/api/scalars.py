@@ -4,7 +4,7 @@ import re
 from typing import Any, NewType
 
 import strawberry
-from graphql import GraphQLError, ValueNode, value_from_ast_untyped
+from graphql import ValueNode, value_from_ast_untyped
 from strawberry.types.scalar import ScalarDefinition
 
 from gateway.instant import Instant
@@ -24,35 +24,35 @@ _MAX_LONG = 1 << 63
 
 
 def parse_datetime(value: Any) -> Instant:
-    """An instant from a client. Raises GraphQLError."""
+    """An instant from a client. Raises ValueError."""
     try:
         return Instant.parse(value)
     except (ValueError, TypeError):
-        raise GraphQLError(
+        raise ValueError(
             f"{_quoted(value)} is not an instant: expected RFC 3339 with an offset, such as 2026-11-21T09:00:00Z."
         ) from None
 
 
 def parse_duration(value: Any) -> int:
-    """Microseconds from an ISO 8601 duration of weeks, days, hours, minutes and seconds. Raises GraphQLError."""
+    """Microseconds from an ISO 8601 duration of weeks, days, hours, minutes and seconds. Raises ValueError."""
     match = _DURATION.match(value) if isinstance(value, str) else None
     if match is not None:
         seconds = sum(float(text) * _DURATION_SECONDS[name] for name, text in match.groupdict().items() if text)
         if 0 <= seconds <= _LONGEST_SECONDS:
             return round(seconds * 1_000_000)
-    raise GraphQLError(f"{_quoted(value)} is not a duration: expected ISO 8601 such as PT90M, P1D or P2W.")
+    raise ValueError(f"{_quoted(value)} is not a duration: expected ISO 8601 such as PT90M, P1D or P2W.")
 
 
 def parse_long(value: Any) -> int:
-    """A 64-bit integer from a number or a decimal string. Raises GraphQLError."""
+    """A 64-bit integer from a number or a decimal string. Raises ValueError."""
     if isinstance(value, int) and not isinstance(value, bool):
         number = value
     elif isinstance(value, str) and re.fullmatch(r"-?\d{1,19}", value, re.ASCII):
         number = int(value)
     else:
-        raise GraphQLError(f"{_quoted(value)} is not a 64-bit integer.")
+        raise ValueError(f"{_quoted(value)} is not a 64-bit integer.")
     if not -_MAX_LONG <= number < _MAX_LONG:
-        raise GraphQLError(f"{_quoted(value)} is not a 64-bit integer.")
+        raise ValueError(f"{_quoted(value)} is not a 64-bit integer.")
     return number
 
 

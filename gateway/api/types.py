@@ -269,7 +269,7 @@ class SourceReport:
     requests: int = field("Upstream requests made for this list; `extensions.upstream` counts everything.")
     total: int | None = field("Its own total for the pushed-down filter, where it says.", name="totalCount")
     residual: list[str] = field("Filter fields the gateway had to apply itself.", name="residualFilters")
-    error: values.SourceError | None = field("What went wrong.")
+    error = computed("What went wrong.", values.SourceError | None, lambda parent, _info: values.fault(parent.error))
     envelope: JSON | None = field("Envelope values that belong to no row (ThreatConnect countSuccess and countFailure).")
 
     @strawberry.field(description="Whose report this is.", graphql_type=Source)

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 import strawberry
 from strawberry.types.enum import StrawberryEnumDefinition
 
-from gateway import model
+from gateway import errors, model
 from gateway.api.scalars import DateTime
 from gateway.errors import SourceErrorCode
 from gateway.merge import SourceReportState
@@ -107,12 +107,28 @@ class SourceError:
     http_status: int | None = field("The HTTP status it answered with, if it answered.")
 
 
+def fault(error: errors.SourceError | None) -> "SourceError | None":
+    """A fault as a value: the executor would take a returned exception for the field's own failure."""
+    if error is None:
+        return None
+    return SourceError(
+        code=error.code,
+        message=error.message,
+        retryable=error.retryable,
+        retry_after=error.retry_after,
+        http_status=error.http_status,
+    )
+
+
 @strawberry.type(description="Last known reachability. Observed on real traffic; never probed per query.")
 class SourceHealth:
     state: SourceState = field("What the last traffic said.")
     checked_at: DateTime | None = field("When that was.")
     latency_ms: float | None = field("How long the source took.")
-    error: SourceError | None = field("What went wrong, if it did.")
+
+    @strawberry.field(description="What went wrong, if it did.")
+    def error(parent: strawberry.Parent[Any]) -> SourceError | None:
+        return fault(parent.error)
 
 
 @strawberry.type(

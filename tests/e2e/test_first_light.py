@@ -203,3 +203,22 @@ async def test_the_bad_release_shows_in_both_systems(served: Served) -> None:
     found = Counter(edge["node"]["source"]["name"] for edge in data["executions"]["edges"])
     assert set(found) == BOTH
     assert min(found.values()) >= 8
+
+
+async def test_what_went_wrong_in_a_source_can_be_read_beside_the_rows_of_the_others(own: Served) -> None:
+    own.simulator("scale").app.delay = lambda _path, _query: 30
+    body = await own.ask(
+        """{ executions(first: 5, filter: {nodeName: {contains: "prod.example.org"}}) { partial
+             edges { node { source { name } } }
+             sources { state error { code message retryable httpStatus }
+               source { name health { state error { code } } } } } }"""
+    )
+    own.simulator("scale").app.delay = None
+    assert "errors" not in body
+    page = body["data"]["executions"]
+    assert page["partial"] is True
+    assert {edge["node"]["source"]["name"] for edge in page["edges"]} == {"awx"}
+    awx, scale = page["sources"]
+    assert (awx["state"], awx["error"]["code"], awx["source"]["health"]["error"]) == ("TRUNCATED", "UNSUPPORTED", None)
+    assert (scale["state"], scale["error"]["code"], scale["error"]["retryable"]) == ("FAILED", "TIMEOUT", True)
+    assert scale["source"]["health"] == {"state": "DOWN", "error": {"code": "TIMEOUT"}}
