@@ -7,6 +7,7 @@ the back end by itself: fidelity tests compare it with recordings of the real on
 import asyncio
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from typing import ClassVar
 
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -25,6 +26,7 @@ class LoggedRequest:
     query: str
     status: int
     active: int
+    user_agent: str = ""
 
 
 class RequestLog:
@@ -32,6 +34,9 @@ class RequestLog:
 
     ``delay`` gives the seconds to wait before a request (path, query) is served; real servers are not instant.
     """
+
+    observers: ClassVar[list[Callable[[LoggedRequest], None]]] = []
+    """Told of every request that any simulator of the process has served."""
 
     def __init__(self, app: ASGIApp, delay: Callable[[str, str], float] | None = None) -> None:
         self.app = app
@@ -64,7 +69,13 @@ class RequestLog:
                 await self.app(scope, receive, watch)
         finally:
             self._active -= 1
-            self.requests.append(LoggedRequest(scope["method"], path, query, status, active))
+            self.requests.append(LoggedRequest(scope["method"], path, query, status, active, _user_agent(scope)))
+            for observer in self.observers:
+                observer(self.requests[-1])
+
+
+def _user_agent(scope: Scope) -> str:
+    return next((value.decode("latin-1") for name, value in scope["headers"] if name == b"user-agent"), "")
 
 
 async def _gone(receive: Receive, seconds: float) -> bool:

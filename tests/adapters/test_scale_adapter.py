@@ -12,13 +12,10 @@ from typing import Any
 
 import httpx
 import pytest
-import strawberry
 from pydantic import ValidationError
-from strawberry.schema.config import StrawberryConfig
 
 from adapters.scale import ScaleSettings, factory
-from adapters.scale.details import ScaleExecutionDetails, ScaleJobDetails, ScaleNodeDetails, ScaleStep
-from gateway.api.scalars import SCALARS, DateTime
+from adapters.scale.details import ScaleExecutionDetails, ScaleJobDetails, ScaleNodeDetails
 from gateway.instant import Instant
 from gateway.merge import SourceReportState
 from gateway.model import Execution, ExecutionStatus, Job, Key, Kind, Node, NodeKind
@@ -385,33 +382,6 @@ class TestDetails:
                 name.partition(".")[2] for name, cost in costs.items() if cost is Cost.BATCH and name.startswith(kind)
             }
             assert {_camel(name) for name in unknown} == declared
-
-    def test_schema(self) -> None:
-        """Every field has a description, and scalars serialise."""
-        step = ScaleStep(
-            name="job", started_at=DateTime(Instant.parse("2016-08-15T00:55:24Z")), completed_at=None, exit_code=0
-        )
-        names = [field.name for field in dataclasses.fields(ScaleExecutionDetails)]
-        given: dict[str, Any] = {**dict.fromkeys(names), "steps": [step], "results": {"a": [1]}}
-
-        @strawberry.type
-        class Query:
-            @strawberry.field
-            def details(self) -> ScaleExecutionDetails:
-                return ScaleExecutionDetails(**given)
-
-        schema = strawberry.Schema(
-            Query, types=[ScaleJobDetails, ScaleNodeDetails], config=StrawberryConfig(scalar_map=SCALARS)
-        )
-        result = schema.execute_sync("{ details { results steps { name startedAt exitCode } } }")
-        assert result.errors is None
-        steps = [{"name": "job", "startedAt": "2016-08-15T00:55:24Z", "exitCode": 0}]
-        assert result.data == {"details": {"results": {"a": [1]}, "steps": steps}}
-        for kind in (ScaleJobDetails, ScaleExecutionDetails, ScaleNodeDetails, ScaleStep):
-            definition = schema.get_type_by_name(kind.__name__)
-            assert definition is not None
-            assert definition.description
-            assert all(field.description for field in definition.fields)  # type: ignore[union-attr]
 
     async def test_no_secret_is_shown(self) -> None:
         bench = Bench.open(60)

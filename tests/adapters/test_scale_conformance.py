@@ -18,6 +18,8 @@ class TestScaleConformance(AdapterConformance):
 
     def make_upstream(self) -> Simulator:
         world = World.generate(7, 70, NOW)
+        world.job_types[max(world.job_types)]["name"] = "déploy: 50% of a/b, c_d"
+        world.nodes[max(world.nodes)]["hostname"] = "nöde/1%"
         key = world.add_execution(environment={"DB_PASSWORD": "s3cr3t-environment"})
         world.jobs[world.executions[key]["job_id"]]["data"] = {"input_data": [{"name": "api_token", "value": "s3cr3t-data"}]}
         return Simulator(world)
