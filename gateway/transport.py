@@ -31,6 +31,7 @@ from gateway.model import Documented
 T = TypeVar("T")
 Params = Sequence[tuple[str, str]]
 
+USER_AGENT = "execution-gateway"
 _ATTEMPTS = 3
 _BACKOFF_SECONDS = 0.1
 _SLOW_SECONDS = 5.0
@@ -256,7 +257,13 @@ class SourceClient:
         return httpx.Request(
             method,
             self._base.copy_with(raw_path=raw_path),
-            headers={"Accept": accept, "Accept-Encoding": "gzip, deflate", **self._headers, **(headers or {})},
+            headers={
+                "Accept": accept,
+                "Accept-Encoding": "gzip, deflate",
+                "User-Agent": USER_AGENT,
+                **self._headers,
+                **(headers or {}),
+            },
             extensions={"timeout": dict.fromkeys(("connect", "read", "write", "pool"), limit)},
         )
 

@@ -267,7 +267,7 @@ def test_an_execution_as_recorded() -> None:
     assert [attempt.started_at for attempt in read.attempts] == [read.started_at]
     assert read.job is not None
     assert (read.job.key, read.job.name) == (Key("job", "awx", ("5",)), "JT 01 patch")
-    assert read.job.known == frozenset({"name", "description", "state", "web_url"})
+    assert read.job.known == frozenset({"name", "description", "state", "web_url", "finished_at", "execution_counts"})
 
 
 def test_instances_of_an_execution() -> None:

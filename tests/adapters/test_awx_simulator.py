@@ -388,7 +388,9 @@ async def test_requests_are_logged_and_shown(generated: World) -> None:
     async with client_of(simulator) as client:
         await client.get("/api/v2/jobs/?name=caf%C3%A9")
         shown = (await client.get("/_log")).json()
-    assert shown == [{"method": "GET", "path": "/api/v2/jobs/", "query": "name=caf%C3%A9", "status": 200, "active": 1}]
+    (shown,) = shown
+    kept = {name: shown[name] for name in ("method", "path", "query", "status")}
+    assert kept == {"method": "GET", "path": "/api/v2/jobs/", "query": "name=caf%C3%A9", "status": 200}
     assert [request.path for request in simulator.log] == ["/api/v2/jobs/"]
 
 
