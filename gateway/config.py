@@ -74,7 +74,24 @@ class TokenAuth(Strict):
     scheme: str = "TC-Token"
 
 
-AuthSettings = Annotated[NoAuth | BasicAuth | BearerAuth | TokenAuth, Field(discriminator="type")]
+class HmacAuth(Strict):
+    """ThreatConnect's signature: ``Authorization: TC <access_id>:<signature>``."""
+
+    type: Literal["hmac"]
+    access_id: str
+    secret: Secret
+
+
+class LoginAuth(Strict):
+    """A bearer token that a login gives for user name and password (CTL Runner)."""
+
+    type: Literal["login"]
+    login_url: str = Field(pattern=r"^https?://[^?#\s]+$")
+    username: str
+    password: Secret
+
+
+AuthSettings = Annotated[NoAuth | BasicAuth | BearerAuth | TokenAuth | HmacAuth | LoginAuth, Field(discriminator="type")]
 
 
 class BudgetSettings(Strict):

@@ -266,8 +266,9 @@ class Stream:
     async def _drain(self) -> None:
         scan = self._kept.get(self.source, self.plan.native) if self._kept is not None else None
         if scan is None:
-            scan = KeptScan(await self._read_whole(), self.damage, self.scanned)
-            if self._kept is not None:
+            rows, whole = await self._read_whole()
+            scan = KeptScan(rows, self.damage, self.scanned)
+            if self._kept is not None and whole:
                 self._kept.put(self.source, self.plan.native, scan)
         self.damage = scan.damage
         found = [Entry(self._position(row), row, None) for row in scan.rows if self._matches(row)]
@@ -279,8 +280,20 @@ class Stream:
             self.frontier = self.buffer[-1].position
         self.ended = True
 
-    async def _read_whole(self) -> list[Any]:
+    async def _read_whole(self) -> tuple[list[Any], bool]:
+        """All rows within the budget, and whether they are worth keeping. Raises SourceError only before the first row."""
         found: dict[Key, Any] = {}
+        try:
+            await self._read_into(found)
+        except SourceError as error:
+            if not found:
+                raise
+            # What was read is good; what is missing may stand anywhere.
+            self.damage = self.damage or error
+            return list(found.values()), False
+        return list(found.values()), True
+
+    async def _read_into(self, found: dict[Key, Any]) -> None:
         while True:
             if self._over_budget():
                 self._damaged(SourceErrorCode.TRUNCATED, f"The budget ended after {self.scanned} rows; it may have more.")
@@ -296,7 +309,6 @@ class Stream:
                 break
             if self._idle >= _IDLE_PAGES:
                 raise SourceError(SourceErrorCode.BAD_RESPONSE, "It keeps sending the same page.", source=self.source)
-        return list(found.values())
 
     # --- both
 

@@ -9,20 +9,20 @@ Requests are counted on the ``Meter`` of the current context, so that reports ca
 import asyncio
 import random
 import time
-from base64 import b64encode
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
 import httpx
 import msgspec
 
-from gateway.config import AuthSettings, BasicAuth, BearerAuth, NoAuth, SourceSettings, TokenAuth
+from gateway.auth import Auth, auth_of
+from gateway.config import SourceSettings
 from gateway.errors import SourceError, SourceErrorCode
 from gateway.instant import Instant
 from gateway.metrics import SOURCE_UP, UPSTREAM, UPSTREAM_SECONDS
@@ -74,42 +74,6 @@ def current_meter() -> Meter | None:
     return _METER.get()
 
 
-# --- credentials ---------------------------------------------------------------------------------------------------
-
-
-class Auth(Protocol):
-    """Puts credentials on a request just before it is sent."""
-
-    async def sign(self, request: httpx.Request) -> None:
-        """Add what the source needs. Raises SourceError when there is nothing to add."""
-        ...
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class HeaderAuth:
-    """A constant ``Authorization`` header; empty for none."""
-
-    value: str
-
-    async def sign(self, request: httpx.Request) -> None:
-        if self.value:
-            request.headers["Authorization"] = self.value
-
-
-def header_auth(settings: AuthSettings) -> Auth:
-    """The Auth of settings that amount to a constant header."""
-    match settings:
-        case NoAuth():
-            return HeaderAuth("")
-        case BasicAuth():
-            pair = f"{settings.username}:{settings.password.get_secret_value()}"
-            return HeaderAuth("Basic " + b64encode(pair.encode()).decode("ascii"))
-        case BearerAuth():
-            return HeaderAuth(f"Bearer {settings.token.get_secret_value()}")
-        case TokenAuth():
-            return HeaderAuth(f"{settings.scheme} {settings.token.get_secret_value()}")
-
-
 # --- health --------------------------------------------------------------------------------------------------------
 
 
@@ -153,7 +117,7 @@ class SourceClient:
         self._settings = settings
         self._base = httpx.URL(settings.base_url or "http://unconfigured.invalid/")
         self._transport = transport
-        self._auth = auth or header_auth(settings.auth)
+        self._auth = auth or auth_of(settings.auth)
         self._slots = asyncio.Semaphore(settings.max_concurrency)
         self._headers = {name: secret.get_secret_value() for name, secret in settings.headers.items()}
 
@@ -223,11 +187,7 @@ class SourceClient:
         started = loop.time()
         try:
             async with asyncio.timeout(limit), self._slots:
-                request = self._request(method, path, params, accept, headers, limit)
-                await self._auth.sign(request)
-                if meter is not None:
-                    meter.count(self.source)
-                answer = await self._send(request)
+                answer = await self._signed(lambda: self._request(method, path, params, accept, headers, limit))
             self._raise_for(answer, also)
         except SourceError as error:
             self._observe(started, error)
@@ -267,7 +227,26 @@ class SourceClient:
             extensions={"timeout": dict.fromkeys(("connect", "read", "write", "pool"), limit)},
         )
 
+    async def _signed(self, make: Callable[[], httpx.Request]) -> Answer:
+        """Sign and send; once more when the source refuses credentials that can be renewed."""
+
+        async def own(request: httpx.Request) -> tuple[int, bytes]:
+            answer = await self._send(request)
+            return answer.status, answer.content
+
+        request = make()
+        await self._auth.sign(request, own)
+        answer = await self._send(request)
+        if answer.status == 401 and self._auth.refused(request):
+            request = make()
+            await self._auth.sign(request, own)
+            answer = await self._send(request)
+        return answer
+
     async def _send(self, request: httpx.Request) -> Answer:
+        meter = current_meter()
+        if meter is not None:
+            meter.count(self.source)
         response = await self._transport.handle_async_request(request)
         try:
             content = bytearray()
