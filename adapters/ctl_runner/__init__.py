@@ -1,0 +1,1 @@
+"""CenturyLink (Lumen) Cloud Runner."""

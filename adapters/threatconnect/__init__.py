@@ -1,0 +1,1 @@
+"""ThreatConnect v3, a threat intelligence platform: its jobs and their executions."""
