@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
@@ -19,24 +20,48 @@ from gateway.errors import ConfigError
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _SECRET_KEYS = frozenset({"token", "password", "secret", "cursor_key"})
+_AUTH_TYPES = frozenset({"none", "basic", "bearer", "token", "hmac", "login"})
 _LOOPBACK_NAMES = frozenset({"localhost", "ip6-localhost"})
 
 SourceName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return (
+            parts.scheme in ("http", "https")
+            and bool(parts.hostname)
+            and url.isascii()
+            and not re.search(r"[?#\s@]", url)
+            and (parts.port is None or 0 < parts.port < 65536)
+        )
+    except ValueError:
+        return False
 
 
 def _read_secret(secret: SecretStr) -> SecretStr:
     text = secret.get_secret_value()
     if text.startswith("file:"):
         try:
-            return SecretStr(Path(text.removeprefix("file:")).read_text(encoding="utf-8").removesuffix("\n"))
-        except OSError as error:
-            raise ValueError(f"the secret's file cannot be read: {error.strerror}") from error
+            text = Path(text.removeprefix("file:")).read_text(encoding="utf-8").removesuffix("\n")
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+            raise ValueError(f"the secret's file cannot be read: {reason}") from None
     if not text:
         raise ValueError("the secret is empty")
+    return SecretStr(text)
+
+
+def _check_header(secret: SecretStr) -> SecretStr:
+    # A header that cannot be sent would fail on every request, with the secret in the exception.
+    if not re.fullmatch(r"[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?", secret.get_secret_value()):
+        raise ValueError("the secret has characters that no HTTP header may carry")
     return secret
 
 
 Secret = Annotated[SecretStr, AfterValidator(_read_secret)]
+HeaderSecret = Annotated[Secret, AfterValidator(_check_header)]
 
 
 class Strict(BaseModel):
@@ -63,14 +88,14 @@ class BearerAuth(Strict):
     """``Authorization: Bearer <token>``."""
 
     type: Literal["bearer"]
-    token: Secret
+    token: HeaderSecret
 
 
 class TokenAuth(Strict):
     """``Authorization: <scheme> <token>``: ThreatConnect's TC-Token, Scale 7's Token."""
 
     type: Literal["token"]
-    token: Secret
+    token: HeaderSecret
     scheme: str = "TC-Token"
 
 
@@ -117,7 +142,7 @@ class SourceSettings(Strict):
     base_url: str | None = None
     ui_url: str | None = None
     auth: AuthSettings = NoAuth()
-    headers: Mapping[str, Secret] = Field(default_factory=dict)
+    headers: Mapping[str, HeaderSecret] = Field(default_factory=dict)
     verify_tls: bool | Path = True
     timeout_seconds: float = Field(8.0, gt=0)
     max_concurrency: int = Field(8, ge=1)
@@ -128,7 +153,7 @@ class SourceSettings(Strict):
     @field_validator("base_url", "ui_url")
     @classmethod
     def _is_http(cls, url: str | None) -> str | None:
-        if url is not None and not re.match(r"https?://[^/?#\s]+(/[^?#\s]*)?\Z", url):
+        if url is not None and not _is_address(url):
             raise ValueError("expected an http:// or https:// address without query")
         return url if url is None or url.endswith("/") else url + "/"
 
@@ -189,6 +214,7 @@ class ConfigFile:
         self._environ = os.environ if environ is None else environ
         try:
             self._root = yaml.compose(text, Loader=yaml.SafeLoader)
+            _refuse_repeats(self._root, name, ())
             data = yaml.load(text, Loader=yaml.SafeLoader)
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
@@ -249,11 +275,20 @@ class ConfigFile:
         return f"{self.name}:{line + 1}"
 
     def _sentences(self, error: ValidationError, prefix: tuple[str | int, ...]) -> Iterator[str]:
-        for problem in error.errors(include_input=False, include_url=False):
-            path = prefix + tuple(problem["loc"])
+        problems = error.errors(include_input=False, include_url=False)
+        # A member that is wrong in itself also makes its list too short: one sentence is enough.
+        problems = [each for each in problems if each["type"] != "too_short"] or problems
+        for problem in problems:
+            path = self._written_path(prefix + tuple(problem["loc"]))
             shown = ".".join(str(step) for step in path) or "the document"
             message = "unknown key" if problem["type"] == "extra_forbidden" else problem["msg"].removeprefix("Value error, ")
             yield f"{self.where(path)}: {shown}: {message}"
+
+    def _written_path(self, path: tuple[str | int, ...]) -> tuple[str | int, ...]:
+        """The path as the document has it: pydantic puts the kind of auth into it, which nobody wrote there."""
+        return tuple(
+            step for index, step in enumerate(path) if not (index and path[index - 1] == "auth" and step in _AUTH_TYPES)
+        )
 
     def _expand(self, value: Any, path: tuple[str | int, ...]) -> Any:
         match value:
@@ -271,6 +306,22 @@ class ConfigFile:
             shown = ".".join(str(step) for step in path)
             raise ConfigError(f"{self.where(path)}: {shown}: the environment variable {name} is not set")
         return self._environ[name]
+
+
+def _refuse_repeats(node: yaml.Node | None, name: str, above: tuple[yaml.Node, ...]) -> None:
+    """YAML lets the last of equal keys win silently, and a document contain itself: both are mistakes here."""
+    if node in above:
+        raise ConfigError(f"{name}:{node.start_mark.line + 1}: the document contains itself")
+    if isinstance(node, yaml.MappingNode):
+        seen = set()
+        for key, value in node.value:
+            if key.value in seen:
+                raise ConfigError(f"{name}:{key.start_mark.line + 1}: the key {key.value!r} is there twice")
+            seen.add(key.value)
+            _refuse_repeats(value, name, (*above, node))
+    elif isinstance(node, yaml.SequenceNode):
+        for value in node.value:
+            _refuse_repeats(value, name, (*above, node))
 
 
 def read_config(file: ConfigFile) -> Config:

@@ -21,7 +21,7 @@ from gateway.query import Position
 
 _VERSION = 1
 _MAC_BYTES = 16
-_MAX_LENGTH = 8192
+_MAX_LENGTH = 32_768
 
 Hint = int | str
 """Where a source may be resumed: the offset of a row (int) or the token of a page (str). Never trusted."""

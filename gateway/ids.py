@@ -16,7 +16,7 @@ _LETTERS: dict[Kind, str] = {"job": "j", "execution": "e", "node": "n"}
 _KINDS: dict[str, Kind] = {letter: kind for kind, letter in _LETTERS.items()}
 _SOURCE = "s"
 _ALPHABET = re.compile(r"[A-Za-z0-9_-]+\Z")
-_MAX_LENGTH = 2048
+_MAX_LENGTH = 16_384
 
 
 def encode(key: Key) -> str:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)\Z", re.ASCII)
 _CANONICAL = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?Z\Z", re.ASCII)
 # 10^11 seconds lie beyond the year 5000: such a number of "seconds" is milliseconds by mistake (DOMAIN C4).
 _MAX_EPOCH_SECONDS = 10**11
@@ -24,11 +25,11 @@ class Instant(NamedTuple):
     @classmethod
     def parse(cls, text: str) -> "Instant":
         """An RFC 3339 text with any offset. Raises ValueError when it is none, or lacks its offset."""
-        moment = datetime.fromisoformat(text)
-        if moment.tzinfo is None:
-            raise ValueError(f"{text!r} has no time zone")
-        us = (moment - _EPOCH) // _MICROSECOND
-        return cls(us, text) if _CANONICAL.match(text) else cls.from_us(us)
+        if _CANONICAL.match(text):
+            return cls((datetime.fromisoformat(text) - _EPOCH) // _MICROSECOND, text)
+        if not _RFC_3339.match(text):
+            raise ValueError(f"{text!r} is not an RFC 3339 instant with an offset")
+        return cls.from_us((datetime.fromisoformat(text.upper()) - _EPOCH) // _MICROSECOND)
 
     @classmethod
     def from_us(cls, us: int) -> "Instant":

@@ -32,14 +32,18 @@ def page_covering(offset: int, rows: int, largest: int) -> Window:
     """The page that holds the row at ``offset`` and, if a page can, ``rows`` rows after it, for sources with page numbers.
 
     Chooses the smallest page size that does both, up to twice what is wanted; otherwise the page that reaches furthest.
-    ``largest`` is the source's limit on page sizes; ten or more always leaves a page that goes on past the offset.
+    ``largest`` is the source's limit on page sizes: with 20 or more there is always a page that goes on past the offset, in
+    lists of up to 232 million rows.
     """
     wanted = rows + 1
     for size in range(min(wanted, largest), min(2 * wanted, largest) + 1):
         if offset % size + wanted <= size:
             return _page(offset, size)
-    sizes = range(min(2 * wanted, largest), min(wanted, largest) // 2, -1)
-    return _page(offset, max(sizes, key=lambda size: size - offset % size))
+    best = max(range(min(2 * wanted, largest), 0, -1), key=lambda size: size - offset % size)
+    if best - offset % best > 1:
+        return _page(offset, best)
+    # Every page of the wanted size ends at the offset: one that is larger, or begins earlier, does not.
+    return _page(offset, next((size for size in range(largest, 1, -1) if offset % size < size - 1), largest))
 
 
 def _page(offset: int, size: int) -> Window:

@@ -7,7 +7,9 @@ Requests are counted on the ``Meter`` of the current context, so that reports ca
 """
 
 import asyncio
+import math
 import random
+import ssl
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
@@ -15,7 +17,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from typing import Any, TypeVar
+from typing import TypeVar
 from urllib.parse import quote, urlencode
 
 import httpx
@@ -23,7 +25,7 @@ import msgspec
 
 from gateway.auth import Auth, auth_of
 from gateway.config import SourceSettings
-from gateway.errors import SourceError, SourceErrorCode
+from gateway.errors import ConfigError, SourceError, SourceErrorCode
 from gateway.instant import Instant
 from gateway.metrics import SOURCE_UP, UPSTREAM, UPSTREAM_SECONDS
 from gateway.model import Documented
@@ -200,11 +202,16 @@ class SourceClient:
             fault = self._fault(SourceErrorCode.TIMEOUT, f"It did not answer within {limit:.3g} seconds.")
             self._observe(started, fault)
             raise fault from error
+        except httpx.DecodingError:
+            fault = self._fault(SourceErrorCode.BAD_RESPONSE, "Its answer is not compressed as it says.", 200)
+            self._observe(started, fault)
+            raise fault from None
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-            # The class name tells connect from protocol errors; the message could quote addresses or headers.
+            # The class name tells connect from protocol errors. The message could quote addresses or headers, so it goes
+            # neither into the fault nor, as its cause, into a log.
             fault = self._fault(SourceErrorCode.UNAVAILABLE, f"It could not be reached ({type(error).__name__}).")
             self._observe(started, fault)
-            raise fault from error
+            raise fault from None
         self._observe(started, None)
         return answer
 
@@ -327,18 +334,27 @@ def _retry_after(header: str | None) -> float | None:
     if header is None:
         return None
     try:
-        return max(0.0, float(header))
+        seconds = float(header)
     except ValueError:
-        pass
-    try:
-        return max(0.0, parsedate_to_datetime(header).timestamp() - time.time())
-    except ValueError:
-        return None
+        try:
+            seconds = parsedate_to_datetime(header).timestamp() - time.time()
+        except (ValueError, OverflowError):
+            return None
+    return max(0.0, seconds) if math.isfinite(seconds) else None
 
 
 def http_transport(settings: SourceSettings) -> httpx.AsyncBaseTransport:
     """A pool of keep-alive connections for one source, so that a slow one cannot starve another."""
-    verify: Any = settings.verify_tls if isinstance(settings.verify_tls, bool) else str(settings.verify_tls)
+    verify: ssl.SSLContext | bool
+    if isinstance(settings.verify_tls, bool):
+        verify = settings.verify_tls
+    else:
+        try:
+            verify = ssl.create_default_context(cafile=settings.verify_tls)
+        except OSError as error:
+            raise ConfigError(
+                f"source {settings.name}: verify_tls: the certificates cannot be read: {error.strerror}"
+            ) from error
     limits = httpx.Limits(
         max_connections=settings.max_concurrency, max_keepalive_connections=settings.max_concurrency, keepalive_expiry=30
     )

@@ -11,14 +11,20 @@ if TYPE_CHECKING:
     from adapters.awx.simulator import Simulator
     from gateway.transport import SourceClient
 
-__all__ = ["AwxFactory", "factory"]
+__all__ = ["AwxFactory", "AwxSettings", "factory"]
+
+
+class AwxSettings(SourceSettings):
+    """What an AWX source needs: ``base_url`` with the version, such as ``https://awx.example/api/v2/``."""
+
+    base_url: str
 
 
 class AwxFactory:
     """Opens AWX sources, and simulates AWX. Everything it needs is imported when it is needed."""
 
     kind = "awx"
-    settings = SourceSettings
+    settings = AwxSettings
 
     def details(self) -> DetailTypes:
         from adapters.awx import details

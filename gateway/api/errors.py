@@ -1,6 +1,7 @@
 """From exceptions to GraphQL errors: every one with ``extensions.code``, none with a trace or an upstream's words."""
 
 import logging
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -32,6 +33,9 @@ COST_LIMIT = "COST_LIMIT_EXCEEDED"
 INTERNAL = "INTERNAL"
 
 Path = list[str | int]
+
+_VARIABLE_VALUE = re.compile(r"Variable '\$\w+' (has|got) invalid value|Variable '\$\w+' of required type")
+_CANNOT_CARRY = ("Int cannot represent", "Float cannot represent", "Cannot return null for non-nullable", "Enum ")
 
 
 class CostLimitError(UserError):
@@ -85,10 +89,13 @@ def _code(error: GraphQLError) -> str:
     if isinstance(error, GraphQLSyntaxError):
         return PARSE_FAILED
     nodes = error.nodes or []
+    if error.path is not None:
+        # While a field was answered: an argument that no literal shows, or a value that the schema cannot carry.
+        return INTERNAL if error.message.startswith(_CANNOT_CARRY) else BAD_USER_INPUT
     # graphql-core gives errors no codes; what a value error points at is a value, or the definition of a variable.
-    if error.path is not None or any(isinstance(node, ValueNode | ObjectFieldNode) for node in nodes):
+    if len(nodes) == 1 and isinstance(nodes[0], VariableDefinitionNode) and _VARIABLE_VALUE.match(error.message):
         return BAD_USER_INPUT
-    if len(nodes) == 1 and isinstance(nodes[0], VariableDefinitionNode) and error.message.startswith("Variable "):
+    if any(isinstance(node, ValueNode | ObjectFieldNode) and not isinstance(node, VariableNode) for node in nodes):
         return BAD_USER_INPUT
     return VALIDATION_FAILED
 

@@ -4,13 +4,14 @@ Written here rather than taken from strawberry.asgi, whose answers deviate where
 docs/decisions/0004-http-endpoint.md.
 """
 
+import json
 import time
 from collections.abc import Mapping
 from typing import Any
 
 import orjson
 import strawberry
-from graphql import DocumentNode, GraphQLError, GraphQLSyntaxError, OperationType, get_operation_ast, parse
+from graphql import DocumentNode, GraphQLError, OperationDefinitionNode, OperationType, parse
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -48,18 +49,19 @@ class Endpoint:
         try:
             asked = await self._read(request)
             document = parse(asked["query"])
-            self._check_method(request, document, asked.get("operationName"))
+            _check_method(request.method, _operation(document, asked.get("operationName")))
         except BadRequest as error:
             OPERATIONS.labels("refused").inc()
-            headers = {"Allow": "POST"} if error.status == 405 else None
+            headers = {"Allow": "POST" if request.method == "GET" else "GET, POST"} if error.status == 405 else None
             body = {"errors": [{"message": error.message, "extensions": {"code": error.code}}]}
             return _respond(body, error.status, media_type or JSON, headers)
-        except GraphQLSyntaxError as error:
+        except GraphQLError as error:
             OPERATIONS.labels("refused").inc()
             status = 400 if media_type == GRAPHQL_JSON else 200
             return _respond({"errors": [shown.formatted for shown in present([error], None)]}, status, media_type or JSON)
         if media_type is None:
-            return _respond({"errors": [{"message": f"Only {GRAPHQL_JSON} and {JSON} can be given."}]}, 406, JSON)
+            message = f"Only {GRAPHQL_JSON} and {JSON} can be given."
+            return _respond({"errors": [{"message": message, "extensions": {"code": BAD_USER_INPUT}}]}, 406, JSON)
         body = await self.execute(asked["query"], asked.get("variables"), asked.get("operationName"), document)
         OPERATION_SECONDS.observe(time.perf_counter() - started)
         OPERATIONS.labels("errors" if "errors" in body else "ok").inc()
@@ -78,6 +80,9 @@ class Endpoint:
         session = self._gateway.session()
         context = Context(self._gateway, session)
         try:
+            if document is None:
+                document = parse(query)
+                _operation(document, operation_name)
             with metered(session.meter):
                 result = await self._schema.execute(
                     query,
@@ -89,8 +94,6 @@ class Endpoint:
             return {"errors": [shown.formatted for shown in present([error], document)]}
         body: dict[str, Any] = {}
         if result.errors:
-            if document is None and not isinstance(result.errors[0], GraphQLSyntaxError):
-                document = parse(query)
             body["errors"] = [shown.formatted for shown in present(result.errors, document)]
         if result.data is not None or not result.errors or any(error.path for error in result.errors):
             body["data"] = result.data
@@ -99,6 +102,8 @@ class Endpoint:
         return body
 
     async def _read(self, request: Request) -> dict[str, Any]:
+        if request.method not in ("GET", "POST"):
+            raise BadRequest(405, "Requests come by GET or POST.")
         if request.method == "GET":
             asked: Any = dict(request.query_params)
             for name in ("variables", "extensions"):
@@ -134,10 +139,24 @@ class Endpoint:
                 raise BadRequest(413, f"The body is larger than {limit} bytes.")
         return bytes(body)
 
-    def _check_method(self, request: Request, document: DocumentNode, name: str | None) -> None:
-        operation = get_operation_ast(document, name)
-        if operation is not None and operation.operation is not OperationType.QUERY and request.method == "GET":
-            raise BadRequest(405, "Only queries may be sent with GET.")
+
+def _operation(document: DocumentNode, name: str | None) -> OperationDefinitionNode:
+    """The operation to run. Raises GraphQLError when that is not exactly one."""
+    operations = [node for node in document.definitions if isinstance(node, OperationDefinitionNode)]
+    if name is not None:
+        operations = [node for node in operations if node.name is not None and node.name.value == name]
+        if not operations:
+            raise GraphQLError(f"There is no operation named {name!r}.", extensions={"code": BAD_USER_INPUT})
+    if not operations:
+        raise GraphQLError("The document holds no operation.", extensions={"code": BAD_USER_INPUT})
+    if len(operations) > 1:
+        raise GraphQLError("`operationName` must say which operation to run.", extensions={"code": BAD_USER_INPUT})
+    return operations[0]
+
+
+def _check_method(method: str, operation: OperationDefinitionNode) -> None:
+    if method == "GET" and operation.operation is not OperationType.QUERY:
+        raise BadRequest(405, "Only queries may be sent with GET.")
 
 
 def _json(text: bytes, what: str) -> Any:
@@ -151,13 +170,31 @@ def _negotiate(accept: str | None) -> str | None:
     """The media type to answer with; None when the client accepts neither."""
     if not accept:
         return JSON
-    wanted = [part.split(";")[0].strip().lower() for part in accept.split(",")]
-    for one in wanted:
-        if one in (GRAPHQL_JSON, JSON):
+    wanted = [_range(part) for part in accept.split(",")]
+    taken = {one for one, quality in wanted if quality > 0}
+    for one, quality in wanted:
+        if quality > 0 and one in (GRAPHQL_JSON, JSON):
             return one
-    return JSON if any(one in ("*/*", "application/*") for one in wanted) else None
+    refused = {one for one, quality in wanted if quality == 0}
+    return JSON if taken & {"*/*", "application/*"} and JSON not in refused else None
+
+
+def _range(part: str) -> tuple[str, float]:
+    """A media range of an Accept header and its quality."""
+    one, *parameters = (piece.strip().lower() for piece in part.split(";"))
+    for parameter in parameters:
+        if parameter.startswith("q="):
+            try:
+                return one, float(parameter[2:])
+            except ValueError:
+                return one, 0.0
+    return one, 1.0
 
 
 def _respond(body: Mapping[str, Any], status: int, media_type: str, headers: Mapping[str, str] | None = None) -> Response:
-    content = orjson.dumps(body, option=orjson.OPT_NON_STR_KEYS)
+    try:
+        content = orjson.dumps(body, option=orjson.OPT_NON_STR_KEYS)
+    except TypeError:
+        # Some system's JSON holds an integer that orjson cannot write; the slower encoder writes any.
+        content = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
     return Response(content, status, headers=dict(headers or {}), media_type=f"{media_type}; charset=utf-8")

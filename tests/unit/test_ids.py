@@ -77,8 +77,8 @@ def test_the_id_of_a_source() -> None:
         packed("1e/alpha/%FF"),
         packed("1e/alpha/é"),
         packed(b"\xff\xfe\xfd"),
-        "A" * 2049,
-        packed("1e/alpha/" + "1" * 2000),
+        "A" * 16_385,
+        packed("1e/alpha/" + "1" * 16_000),
     ],
 )
 def test_what_is_no_id(text: str) -> None:
