@@ -92,6 +92,11 @@ class AwxAdapter:
             # Which of them it was cannot be told: those that are missing may be there.
             answers |= dict.fromkeys(chunk, self._client.unreadable())
         answers |= {row.key: row for row in batch.rows}
+        found = {row.key for row in batch.rows}
+        rest = [key for key in chunk if key not in found]
+        if batch.more and 0 < len(rest) < len(chunk):
+            # An AWX that gives smaller pages than were asked for: the rest is asked for again.
+            await self._batch(path, rest, answers)
 
     async def fetch_full(self, key: Key) -> Fetched[Entity]:
         """An execution from its own URL; jobs and nodes have nothing that their lists do not send."""

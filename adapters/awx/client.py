@@ -17,7 +17,10 @@ E = TypeVar("E")
 Param = tuple[str, str]
 
 LARGEST_PAGE = 200
-"""AWX's ``MAX_PAGE_SIZE``; larger sizes are silently cut to it (contracts/awx.md section 2)."""
+"""AWX's ``MAX_PAGE_SIZE`` as it comes; larger sizes are silently cut to it (contracts/awx.md section 2)."""
+
+_ORDINARY_PAGE = 25
+"""AWX's ``PAGE_SIZE``: what every installation gives."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +61,19 @@ class AwxClient:
 
     def __init__(self, client: SourceClient) -> None:
         self._client = client
+        self._proven = _ORDINARY_PAGE
 
     async def page(
         self, path: str, params: Sequence[Param], read: Callable[[bytes], E], *, size: int, counted: bool = False
     ) -> Batch[E]:
         """The first ``size`` (at most 200) records of a list. Without ``counted`` AWX saves itself the COUNT.
 
-        An uncounted page does not say whether there is more: a full one is taken to mean so.
+        An uncounted page does not say whether there is more: a full one is taken to mean so. That is right only where AWX
+        really gives so many, and an operator may have set less (``MAX_PAGE_SIZE``): a size is asked for without a count once
+        a page of that size, or a larger one, has come whole.
         """
-        sizing = [("page_size", str(size))] if counted else [("page_size", str(size)), ("count_disabled", "1")]
+        uncounted = not counted and size <= self._proven
+        sizing = [("page_size", str(size)), ("count_disabled", "1")] if uncounted else [("page_size", str(size))]
         answer = await self._client.get_json(path, [*params, *sizing], model=_List)
         if answer is None:
             raise AssertionError("get_json answers None only for statuses it was told to expect")
@@ -77,7 +84,9 @@ class AwxClient:
             except (msgspec.DecodeError, ValueError):
                 continue
         returned = len(answer.results)
-        more = answer.next is not None if counted else returned >= size
+        if returned >= size:
+            self._proven = max(self._proven, size)
+        more = returned >= size if uncounted else answer.next is not None
         return Batch(rows, returned, more, answer.count if counted else None)
 
     async def record(self, path: str, read: Callable[[bytes], E]) -> E | NotFound:

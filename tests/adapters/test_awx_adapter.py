@@ -11,11 +11,11 @@ from urllib.parse import parse_qsl
 import httpx
 import msgspec
 import pytest
+from pydantic import ValidationError
 
 from adapters.awx import factory
 from adapters.awx.adapter import AwxAdapter
 from adapters.awx.world import World
-from gateway.config import SourceSettings
 from gateway.errors import SourceError, SourceErrorCode
 from gateway.model import Execution, Job, Key, Kind, Node, NodeKind, NodeResult
 from gateway.query import (
@@ -342,7 +342,7 @@ async def test_the_real_server_with_other_page_sizes() -> None:
         await pages_of(adapter, ExecutionFilter(), Start(at=At(0, (1,))))
 
 
-def test_settings_are_the_common_ones() -> None:
-    assert factory.settings is SourceSettings
+def test_settings_need_an_address() -> None:
+    with pytest.raises(ValidationError, match="base_url"):
+        factory.settings.model_validate({"name": "awx", "kind": "awx"})
     assert adapter_on(Recordings(), ui_url="https://ui.example.org/awx")._mapper.ui == "https://ui.example.org/awx/"
-    assert adapter_on(Recordings(), base_url=None)._mapper.ui is None

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from adapters.awx.world import World
 from gateway.merge import SourceReportState
-from gateway.model import ExecutionStatus, Key, NodeKind
+from gateway.model import Execution, ExecutionStatus, Key, NodeKind
 from gateway.query import (
     ExecutionFilter,
     InstantRange,
@@ -194,3 +194,12 @@ async def test_a_list_is_what_its_filter_says(bench: Bench) -> None:
     assert refused.reports["awx"].state is SourceReportState.FAILED
     skipped, _ = await bench.page(ExecutionFilter(statuses=frozenset({ExecutionStatus.SKIPPED})))
     assert skipped.reports["awx"].state is SourceReportState.SKIPPED
+
+
+async def test_an_installation_with_smaller_pages_is_read_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """MAX_PAGE_SIZE is an operator's setting: a page that was cut without a word must not pass for the last one."""
+    monkeypatch.setattr("adapters.awx.simulator_order.MAX_PAGE_SIZE", 40)
+    bench = bench_of(World.generate(5, 150, NOW))
+    assert await bench.walk(ExecutionFilter(), NEWEST, 100) == truth(bench.world, NEWEST)
+    keys = truth(bench.world, NEWEST)[:100]
+    assert [row.key for row in await bench.adapter.fetch(keys) if isinstance(row, Execution)] == keys
