@@ -1,6 +1,6 @@
 """The demo: every kind of source that can be simulated, on loopback sockets, with a configuration that names them."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -28,22 +28,26 @@ class Demo:
 
 
 @contextmanager
-def running(*, seed: int, size: str, port: int = 8000, now: datetime | None = None) -> Iterator[Demo]:
-    """Serve the simulators while the block lasts."""
+def running(
+    *, seed: int, size: str, port: int = 8000, now: datetime | None = None, only: Collection[str] | None = None
+) -> Iterator[Demo]:
+    """Serve the simulators while the block lasts: those of all kinds, or of ``only`` some."""
     moment = datetime.now(UTC).replace(microsecond=0) if now is None else now
-    simulators = {kind: factory.simulator(seed=seed, size=SIZES[size], now=moment) for kind, factory in _simulated()}
+    simulators = {kind: factory.simulator(seed=seed, size=SIZES[size], now=moment) for kind, factory in _simulated(only)}
     with LoopbackServers([simulator.app for simulator in simulators.values()]) as servers:
         origins = dict(zip(simulators, servers.origins, strict=True))
         sources: list[dict[str, Any]] = [
             {"name": kind, "kind": kind, "expose_raw": True, **factory.simulator_settings(origins[kind])}
-            for kind, factory in _simulated()
+            for kind, factory in _simulated(only)
         ]
         document = {"server": {"host": "127.0.0.1", "port": port}, "sources": sources}
         yield Demo(ConfigFile(yaml.safe_dump(document), "demo"), simulators, origins)
 
 
-def _simulated() -> Iterator[tuple[str, SupportsSimulation]]:
+def _simulated(only: Collection[str] | None) -> Iterator[tuple[str, SupportsSimulation]]:
     for kind in kinds():
+        if only is not None and kind not in only:
+            continue
         try:
             factory = factory_of(kind)
         except ConfigError:

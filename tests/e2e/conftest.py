@@ -13,6 +13,7 @@ from gateway.app import create_app
 from gateway.config import ConfigFile
 from gateway.demo import Demo, running
 
+SOURCES = ("awx", "scale")
 NOW = datetime(2026, 11, 21, 20, 0, tzinfo=UTC)
 
 
@@ -49,14 +50,14 @@ class Served:
 @pytest.fixture(scope="session")
 def demo() -> Iterator[Demo]:
     """Simulators that nobody changes."""
-    with running(seed=7, size="small", now=NOW) as made:
+    with running(seed=7, size="small", now=NOW, only=SOURCES) as made:
         yield made
 
 
 @pytest.fixture
 def own_demo() -> Iterator[Demo]:
     """Simulators of one test, to be changed at will."""
-    with running(seed=7, size="small", now=NOW) as made:
+    with running(seed=7, size="small", now=NOW, only=SOURCES) as made:
         yield made
 
 
