@@ -9,7 +9,6 @@ from hypothesis import settings
 from gateway.testing.simulator import RequestLog
 from tests.adapters import request_shapes
 
-
 # A submission stands or falls by the same examples every time; developers' machines go on looking for new ones.
 settings.register_profile("ci", derandomize=True)
 if os.environ.get("CI"):
