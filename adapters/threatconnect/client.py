@@ -1,0 +1,146 @@
+"""ThreatConnect's endpoints and records (contract of ThreatConnect, sections 1 to 3).
+
+Records name the fields as ThreatConnect sends them. Every field but ``id`` may be missing or null. Instants are still texts.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import Generic, TypeVar
+from urllib.parse import quote, urlencode
+
+import msgspec
+from msgspec import Raw, Struct
+
+from adapters.threatconnect.tql import Among, text_of
+from gateway.errors import SourceError, SourceErrorCode
+from gateway.pagination import Window
+from gateway.transport import Params, SourceClient
+
+EXECUTIONS = "v3/job/executions"
+JOBS = "v3/jobs"
+LARGEST_PAGE = 10_000
+"""The most rows that ThreatConnect sends at once (contract, section 3)."""
+
+QUERY_BYTES = 1800
+"""How long filter and order may grow: queries from 2000 characters on need another form (contract, section 5)."""
+
+_IDS_PER_CALL = 200
+
+R = TypeVar("R", bound=Struct)
+
+
+class JobRecord(Struct, frozen=True):
+    """A job: an app of TC Exchange, configured. ``last_execution`` comes only where it was asked for."""
+
+    id: int
+    name: str | None = None
+    display_name: str | None = msgspec.field(default=None, name="displayName")
+    program_name: str | None = msgspec.field(default=None, name="programName")
+    program_version: str | None = msgspec.field(default=None, name="programVersion")
+    active: bool | None = None
+    last_execution: Raw = msgspec.field(default=Raw(), name="lastExecution")
+
+
+class ExecutionRecord(Struct, frozen=True):
+    """A run of a job. One that failed has ``failed_time`` instead of ``completed_time``."""
+
+    id: int
+    job_id: int | None = msgspec.field(default=None, name="jobId")
+    status: str | None = None
+    queue_time: str | None = msgspec.field(default=None, name="queueTime")
+    start_time: str | None = msgspec.field(default=None, name="startTime")
+    completed_time: str | None = msgspec.field(default=None, name="completedTime")
+    failed_time: str | None = msgspec.field(default=None, name="failedTime")
+    exit_message: str | None = msgspec.field(default=None, name="exitMessage")
+    server_name: str | None = msgspec.field(default=None, name="serverName")
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Held(Generic[R]):
+    """A record and the bytes it was read from.
+
+    It has no representation of its own: messages may carry secrets, and representations end up in logs.
+    """
+
+    record: R
+    raw: bytes
+
+
+class Envelope(Struct, frozen=True):
+    """A page of a list. ``next`` only says that there is more: its address may be another host's (contract, section 3)."""
+
+    data: list[Raw]
+    status: str
+    next: str | None = None
+    count: int | None = None
+    count_success: int | None = msgspec.field(default=None, name="countSuccess")
+    count_failure: int | None = msgspec.field(default=None, name="countFailure")
+
+
+def present(raw: Raw) -> bool:
+    """Whether the field that is kept undecoded is there and is not null."""
+    return bool(raw) and bytes(raw) != b"null"
+
+
+@cache
+def _decoder(kind: type[R]) -> msgspec.json.Decoder[R]:
+    """A decoder of records of a kind, lenient about numbers sent as texts."""
+    return msgspec.json.Decoder(kind, strict=False)
+
+
+def read(raw: Raw | bytes, kind: type[R]) -> Held[R]:
+    """One record. Raises ValueError when it cannot be read as ``kind``."""
+    # A copy, or one row that is kept would keep the bytes of its whole page.
+    held = bytes(raw)
+    try:
+        return Held(_decoder(kind).decode(held), held)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise ValueError(f"not a readable {kind.__name__}") from error
+
+
+def query_bytes(params: Params) -> int:
+    """How many bytes the parameters take in a query."""
+    return len(urlencode(params, quote_via=quote, safe=":,"))
+
+
+def id_chunks(parameter: str, ids: Iterable[int]) -> Iterator[tuple[int, ...]]:
+    """``ids`` in as few lists as one request can ask for."""
+    chunk: list[int] = []
+    size = spent = query_bytes([("tql", text_of(Among(parameter, (0, 0))))])
+    for each in ids:
+        length = len(str(each)) + 1
+        if chunk and (len(chunk) == _IDS_PER_CALL or size + length > QUERY_BYTES):
+            yield tuple(chunk)
+            chunk, size = [], spent
+        chunk.append(each)
+        size += length
+    if chunk:
+        yield tuple(chunk)
+
+
+class ThreatConnectClient:
+    """Reads from one ThreatConnect. Every method raises SourceError."""
+
+    def __init__(self, client: SourceClient) -> None:
+        self._client = client
+
+    async def page(self, path: str, params: Params, window: Window, *, count: bool = False) -> Envelope:
+        """The rows of a list in ``window``. ``count`` asks for the total, which only comes with the first row."""
+        asked = [*params, ("resultLimit", str(window.size))]
+        if window.offset:
+            asked.append(("resultStart", str(window.offset)))
+        elif count:
+            asked.append(("count", "true"))
+        envelope = self._client.decode(await self._client.get(path, asked), Envelope)
+        if envelope.status != "Success":
+            raise self.fault(SourceErrorCode.BAD_RESPONSE, "It says that the request did not succeed.")
+        return envelope
+
+    def unreadable(self) -> SourceError:
+        """The fault of a record that is not what it should be."""
+        return self.fault(SourceErrorCode.BAD_RESPONSE, "Its record could not be read.")
+
+    def fault(self, code: SourceErrorCode, message: str) -> SourceError:
+        """A fault of this source."""
+        return SourceError(code, message, source=self._client.source)
