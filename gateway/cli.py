@@ -19,7 +19,7 @@ from gateway.app import CONFIG_VARIABLE, create_app
 from gateway.config import Config, ConfigFile, read_config
 from gateway.demo import SIZES, running
 from gateway.errors import ConfigError, SourceError, SourceErrorCode
-from gateway.registry import Registry, Source
+from gateway.registry import Registry, Source, kinds
 from gateway.service import Gateway
 
 _log = logging.getLogger(__name__)
@@ -81,10 +81,21 @@ def serve(config_path: Path, host: str | None, port: int | None, workers: int | 
 @cli.command()
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="Port to listen on.")
 @click.option("--seed", default=1, show_default=True, help="What the simulated data grow from.")
+@click.option(
+    "--source",
+    "only",
+    multiple=True,
+    default=("awx", "scale"),
+    show_default=True,
+    help="A kind to simulate; may be repeated.",
+)
 @click.option("--size", default="small", show_default=True, type=click.Choice(list(SIZES)), help="How much there is.")
-def demo(port: int, seed: int, size: str) -> None:
-    """Serve simulators of every kind of source, and a gateway over them."""
-    with running(seed=seed, size=size, port=port) as made:
+def demo(port: int, seed: int, size: str, only: tuple[str, ...]) -> None:
+    """Serve simulators of some kinds of source, and a gateway over them."""
+    for kind in only:
+        if kind not in kinds():
+            raise click.BadParameter(f"{kind!r} is not one of {', '.join(kinds())}", param_hint="--source")
+    with running(seed=seed, size=size, port=port, only=only) as made:
         for name, origin in made.origins.items():
             click.echo(f"simulated {name}: {origin} (what it was asked: {origin}/_log)")
         click.echo(f"GraphQL: http://127.0.0.1:{port}/graphql")
