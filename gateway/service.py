@@ -68,7 +68,6 @@ class ExecutionNodes:
     rows: Sequence[NodeResult]
     cursors: Sequence[str]
     has_next: bool
-    has_previous: bool
     total: int | None
     report: SourceReport
 
@@ -236,7 +235,6 @@ class Gateway:
             # Nothing in this list is relative to a time, so equal places have equal cursors.
             cursors=[self.codec.encode(Cursor(at, now=0), mark) for at, _ in rows],
             has_next=more and first > 0,
-            has_previous=after is not None,
             total=total,
             report=SourceReport(
                 source.name, SourceReportState.OK, taken=len(rows), scanned=len(rows), requests=requests, total=total

@@ -75,7 +75,6 @@ class Stream:
         self.scanned = 0
         self.total: int | None = None
         self.envelope: dict[str, Any] = {}
-        self.matched = 0
         self.ended = False
         """Everything the source has was read."""
         self.cut = False
@@ -249,7 +248,6 @@ class Stream:
                 return
             self.frontier = here
             if self._matches(row):
-                self.matched += 1
                 self.buffer.append(self._seen)
 
     def _out_of_range(self, row: Any) -> bool:
@@ -273,8 +271,7 @@ class Stream:
         self.damage = scan.damage
         found = [Entry(self._position(row), row, None) for row in scan.rows if self._matches(row)]
         found.sort(key=lambda entry: entry.position)
-        self.matched = len(found)
-        self.total = self.matched if self.damage is None else None
+        self.total = len(found) if self.damage is None else None
         self.buffer.extend(entry for entry in found if self._boundary is None or entry.position > self._boundary)
         if self.buffer:
             self.frontier = self.buffer[-1].position
