@@ -27,6 +27,7 @@ from gateway.service import Gateway
 from gateway.transport import SourceState, http_transport
 
 CONFIG_VARIABLE = "EXECUTION_GATEWAY_CONFIG"
+WORKERS_VARIABLE = "EXECUTION_GATEWAY_WORKERS"
 _OPEN_PATHS = frozenset({"/healthz", "/readyz"})
 
 
@@ -56,9 +57,14 @@ class ApiKeys:
         return any([hmac.compare_digest(digest, known) for known in self.digests])  # noqa: C419
 
 
-def create_app(file: ConfigFile, transports: TransportMaker = http_transport) -> Starlette:
-    """The app for a configuration. Raises ConfigError; nothing is contacted yet."""
+def create_app(file: ConfigFile, transports: TransportMaker = http_transport, workers: int | None = None) -> Starlette:
+    """The app for a configuration. Raises ConfigError; nothing is contacted yet.
+
+    ``workers`` is how many processes serve it together, if not as many as are configured.
+    """
     config: Config = read_config(file)
+    if workers is not None:
+        config = config.model_copy(update={"server": config.server.model_copy(update={"workers": workers})})
     # Reads every source's settings now, so that a mistake stops start-up and not the first request.
     Registry.open(file, config, transports)
     endpoint: dict[str, Endpoint] = {}
@@ -125,4 +131,5 @@ async def _metrics(_request: Request) -> Response:
 
 def from_environment() -> Starlette:
     """The app of a worker process, which finds its configuration where ``execution-gateway serve`` left word of it."""
-    return create_app(ConfigFile.read(Path(os.environ[CONFIG_VARIABLE])))
+    workers = os.environ.get(WORKERS_VARIABLE)
+    return create_app(ConfigFile.read(Path(os.environ[CONFIG_VARIABLE])), workers=None if workers is None else int(workers))

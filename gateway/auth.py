@@ -8,7 +8,7 @@ import binascii
 import hmac
 import time
 from base64 import b64encode, urlsafe_b64decode
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -18,8 +18,18 @@ import msgspec
 from gateway.config import AuthSettings, BasicAuth, BearerAuth, HmacAuth, LoginAuth, NoAuth, TokenAuth
 from gateway.errors import SourceError, SourceErrorCode
 
-Send = Callable[[httpx.Request], Awaitable[tuple[int, bytes]]]
-"""Sends a request of the signer's own, counted and timed like any other; answers status and body."""
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A source's answer, read whole. Names of headers are found in any case."""
+
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+
+
+Send = Callable[[httpx.Request], Awaitable[Answer]]
+"""Sends a request of the signer's own, counted and timed like any other."""
 
 
 class Auth(Protocol):
@@ -29,8 +39,8 @@ class Auth(Protocol):
         """Add what the source needs. Raises SourceError UNAUTHENTICATED when there is nothing to add."""
         ...
 
-    def refused(self, request: httpx.Request) -> bool:
-        """The source answered 401 to ``request``: whether signing anew may help."""
+    def refused(self, request: httpx.Request, answer: Answer) -> bool:
+        """``answer`` refused ``request`` with 401 or 403: whether signing anew may help."""
         ...
 
 
@@ -44,7 +54,7 @@ class ConstantAuth:
         if self.value:
             request.headers["Authorization"] = self.value
 
-    def refused(self, request: httpx.Request) -> bool:  # noqa: ARG002
+    def refused(self, request: httpx.Request, answer: Answer) -> bool:  # noqa: ARG002
         return False
 
 
@@ -66,7 +76,7 @@ class SignedAuth:
         request.headers["Timestamp"] = stamp
         request.headers["Authorization"] = f"TC {self.access_id}:{mac}"
 
-    def refused(self, request: httpx.Request) -> bool:  # noqa: ARG002
+    def refused(self, request: httpx.Request, answer: Answer) -> bool:  # noqa: ARG002
         return False
 
 
@@ -103,7 +113,9 @@ class TokenFromLogin:
                 await self._log_in(send)
             request.headers["Authorization"] = f"Bearer {self._token}"
 
-    def refused(self, request: httpx.Request) -> bool:
+    def refused(self, request: httpx.Request, answer: Answer) -> bool:
+        if answer.status != 401:
+            return False
         if request.headers.get("Authorization") == f"Bearer {self._token}":
             self._token = None
         # Somebody else may have logged in meanwhile: then the newer token is worth a try.
@@ -117,16 +129,19 @@ class TokenFromLogin:
             content=msgspec.json.encode(credentials),
             headers={"Content-Type": "application/json", "Accept": "application/json"},
         )
-        status, body = await send(request)
+        answer = await send(request)
+        status = answer.status
         if status in (400, 401, 403):
             # CTL answers 400 to wrong credentials.
             raise SourceError(
                 SourceErrorCode.UNAUTHENTICATED, "Its login did not accept the gateway's credentials.", http_status=status
             )
+        if status == 429:
+            raise SourceError(SourceErrorCode.RATE_LIMITED, "Its login asks for fewer requests.", http_status=status)
         if not 200 <= status < 300:
             raise SourceError(SourceErrorCode.UNAVAILABLE, "Its login does not work.", http_status=status)
         try:
-            token = msgspec.json.decode(body, type=_LoginAnswer).bearer_token
+            token = msgspec.json.decode(answer.content, type=_LoginAnswer).bearer_token
         except msgspec.DecodeError as error:
             raise SourceError(
                 SourceErrorCode.BAD_RESPONSE, "Its login answered without a token.", http_status=status

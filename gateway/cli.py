@@ -15,7 +15,7 @@ from rich.table import Table
 
 from gateway.api.http import Endpoint
 from gateway.api.schema import public_sdl, schema
-from gateway.app import CONFIG_VARIABLE, create_app
+from gateway.app import CONFIG_VARIABLE, WORKERS_VARIABLE, create_app
 from gateway.config import Config, ConfigFile, read_config
 from gateway.demo import SIZES, running
 from gateway.errors import ConfigError, SourceError, SourceErrorCode
@@ -75,6 +75,7 @@ def serve(config_path: Path, host: str | None, port: int | None, workers: int | 
         )
     create_app(file)
     os.environ[CONFIG_VARIABLE] = str(config_path.resolve())
+    os.environ[WORKERS_VARIABLE] = str(server.workers)
     uvicorn.run("gateway.app:from_environment", factory=True, workers=server.workers, **options)
 
 

@@ -106,7 +106,7 @@ class Registry:
                 if name in taken:
                     raise ConfigError(f"{file.where((*path, 'name'))}: sources.{index}: the name {name!r} is taken already")
                 taken[name] = settings.name
-            opened.append(open_source(factory, settings, transports))
+            opened.append(open_source(factory, settings, transports, config.server.workers))
         return cls(opened)
 
     def find(self, name: str) -> Source | None:
@@ -127,7 +127,9 @@ class Registry:
             await source.client.aclose()
 
 
-def open_source(factory: AdapterFactory, settings: Any, transports: TransportMaker = http_transport) -> Source:
-    """One source from its settings."""
-    client = SourceClient(settings, transports(settings))
+def open_source(
+    factory: AdapterFactory, settings: Any, transports: TransportMaker = http_transport, workers: int = 1
+) -> Source:
+    """One source from its settings. ``workers`` is how many processes share what the source allows."""
+    client = SourceClient(settings, transports(settings), workers=workers)
     return Source(settings, factory.open(settings.name, settings, client), client)

@@ -7,15 +7,16 @@ Requests are counted on the ``Meter`` of the current context, so that reports ca
 """
 
 import asyncio
+import copy
 import math
 import random
 import ssl
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import TypeVar
 from urllib.parse import quote, urlencode
@@ -23,10 +24,11 @@ from urllib.parse import quote, urlencode
 import httpx
 import msgspec
 
-from gateway.auth import Auth, auth_of
+from gateway.auth import Answer, Auth, auth_of
 from gateway.config import SourceSettings
 from gateway.errors import ConfigError, SourceError, SourceErrorCode
 from gateway.instant import Instant
+from gateway.limits import RateLimit
 from gateway.metrics import SOURCE_UP, UPSTREAM, UPSTREAM_SECONDS
 from gateway.model import Documented
 
@@ -98,30 +100,70 @@ class Health:
     error: SourceError | None = None
 
 
+@dataclass(slots=True)
+class _Observed:
+    """What all clients of one source have seen last."""
+
+    health: Health = field(default_factory=Health)
+
+
 # --- the client ----------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A source's answer that is not a fault: its status is 2xx or one that the caller asked to see."""
+Judge = Callable[[Answer], SourceErrorCode | None]
+"""Names the fault in an answer that is not a success, where the kind of source has words of its own for it; None leaves it
+to the status."""
 
-    status: int
-    headers: httpx.Headers
-    content: bytes
+
+@dataclass(frozen=True, slots=True, repr=False)
+class _Service:
+    """Where requests go, with whose credentials, and how faults are told and which are transient."""
+
+    base: httpx.URL
+    auth: Auth
+    judge: Judge
+    retried: frozenset[int]
 
 
 class SourceClient:
     """Sends requests to one source."""
 
-    def __init__(self, settings: SourceSettings, transport: httpx.AsyncBaseTransport, auth: Auth | None = None) -> None:
+    def __init__(
+        self,
+        settings: SourceSettings,
+        transport: httpx.AsyncBaseTransport,
+        auth: Auth | None = None,
+        *,
+        workers: int = 1,
+    ) -> None:
         self.source = settings.name
-        self.health = Health()
+        self.workers = workers
+        """How many processes like this one share the source's quotas."""
+        self._observed = _Observed()
         self._settings = settings
-        self._base = httpx.URL(settings.base_url or "http://unconfigured.invalid/")
+        self._service = _Service(
+            httpx.URL(settings.base_url or "http://unconfigured.invalid/"),
+            auth or auth_of(settings.auth),
+            lambda _answer: None,
+            _RETRIED,
+        )
         self._transport = transport
-        self._auth = auth or auth_of(settings.auth)
         self._slots = asyncio.Semaphore(settings.max_concurrency)
         self._headers = {name: secret.get_secret_value() for name, secret in settings.headers.items()}
+
+    @property
+    def health(self) -> Health:
+        """What the last request said of the source."""
+        return self._observed.health
+
+    def at(self, base_url: str, auth: Auth, judge: Judge, retried: frozenset[int] = frozenset()) -> "SourceClient":
+        """A client for an address that the source's kind knows by itself, with its own credentials and words for faults.
+
+        Connections, limits and health are those of this client. ``retried`` are further statuses worth another try.
+        """
+        other = copy.copy(self)
+        other._service = _Service(httpx.URL(base_url), auth, judge, _RETRIED | retried)  # noqa: SLF001 - its own kind
+        return other
 
     async def get(
         self,
@@ -132,11 +174,34 @@ class SourceClient:
         also: frozenset[int] = frozenset(),
         headers: Mapping[str, str] | None = None,
         timeout: float | None = None,  # noqa: ASYNC109 - applied together with the meter's deadline
+        limit: RateLimit | None = None,
     ) -> Answer:
-        """GET ``path`` (relative to the base URL). ``also`` names statuses to return instead of raising SourceError."""
+        """GET ``path`` (relative to the base URL). ``also`` names statuses to return instead of raising SourceError.
+
+        With a ``limit``, every attempt waits for its turn.
+        """
+        return await self._read("GET", path, params, accept, also, headers, timeout, limit)
+
+    async def options(self, path: str, params: Params = (), *, also: frozenset[int] = frozenset()) -> Answer:
+        """OPTIONS of ``path``: what a source says of itself; asked and repeated like ``get``."""
+        return await self._read("OPTIONS", path, params, "application/json", also)
+
+    async def _read(
+        self,
+        method: str,
+        path: str,
+        params: Params,
+        accept: str,
+        also: frozenset[int],
+        headers: Mapping[str, str] | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109
+        limit: RateLimit | None = None,
+    ) -> Answer:
+        """Send what changes nothing upstream, and so may be sent again."""
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                return await self._once("GET", path, params, accept, also, headers, timeout)
+                async with self._turn(limit):
+                    return await self._once(method, path, params, accept, also, headers, timeout)
             except SourceError as error:
                 pause = self._pause(error, attempt)
                 if pause is None:
@@ -164,6 +229,21 @@ class SourceClient:
             raise self._fault(
                 SourceErrorCode.BAD_RESPONSE, "Its answer is not the JSON it should be.", answer.status
             ) from error
+
+    @asynccontextmanager
+    async def _turn(self, limit: RateLimit | None) -> AsyncIterator[None]:
+        """A turn within a quota of the source, if one comes before the deadline."""
+        async with AsyncExitStack() as turns:
+            if limit is not None:
+                meter = current_meter()
+                try:
+                    async with asyncio.timeout_at(None if meter is None else meter.deadline):
+                        await turns.enter_async_context(limit.turn())
+                except TimeoutError:
+                    raise self._fault(
+                        SourceErrorCode.RATE_LIMITED, "Its quotas left no room for another request in time."
+                    ) from None
+            yield
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -220,10 +300,10 @@ class SourceClient:
     ) -> httpx.Request:
         # "+" must not stay bare: servers read it as a space (contracts/awx.md section 4).
         query = urlencode(params, quote_via=quote, safe=":,") if params else ""
-        raw_path = self._base.raw_path + path.encode("ascii") + (f"?{query}".encode("ascii") if query else b"")
+        raw_path = self._service.base.raw_path + path.encode("ascii") + (f"?{query}".encode("ascii") if query else b"")
         return httpx.Request(
             method,
-            self._base.copy_with(raw_path=raw_path),
+            self._service.base.copy_with(raw_path=raw_path),
             headers={
                 "Accept": accept,
                 "Accept-Encoding": "gzip, deflate",
@@ -236,17 +316,12 @@ class SourceClient:
 
     async def _signed(self, make: Callable[[], httpx.Request]) -> Answer:
         """Sign and send; once more when the source refuses credentials that can be renewed."""
-
-        async def own(request: httpx.Request) -> tuple[int, bytes]:
-            answer = await self._send(request)
-            return answer.status, answer.content
-
         request = make()
-        await self._auth.sign(request, own)
+        await self._service.auth.sign(request, self._send)
         answer = await self._send(request)
-        if answer.status == 401 and self._auth.refused(request):
+        if answer.status in _REFUSALS and self._service.auth.refused(request, answer):
             request = make()
-            await self._auth.sign(request, own)
+            await self._service.auth.sign(request, self._send)
             answer = await self._send(request)
         return answer
 
@@ -271,7 +346,9 @@ class SourceClient:
         if 200 <= status < 300 or status in also:
             return
         code, message = _STATUS_FAULTS.get(status, (None, ""))
-        if code is None:
+        if (judged := self._service.judge(answer)) is not None:
+            code, message = judged, judged.description
+        elif code is None:
             if 300 <= status < 400:
                 # AWX redirects everything while it is being upgraded (contracts/awx.md section 1); nothing is followed,
                 # because credentials must not travel to another host.
@@ -284,8 +361,10 @@ class SourceClient:
 
     def _pause(self, error: SourceError, attempt: int) -> float | None:
         """Seconds to wait before asking again, or None when that would be wrong or too late."""
-        transient = error.http_status in _RETRIED or (
-            error.code is SourceErrorCode.UNAVAILABLE and error.http_status is None
+        transient = (
+            error.http_status in self._service.retried
+            or (error.code is SourceErrorCode.UNAVAILABLE and error.http_status is None)
+            or (error.code is SourceErrorCode.RATE_LIMITED and error.http_status is not None)
         )
         if not transient or attempt == _ATTEMPTS:
             return None
@@ -310,7 +389,7 @@ class SourceClient:
             state = SourceState.DOWN
         elif seconds > _SLOW_SECONDS:
             state = SourceState.DEGRADED
-        self.health = Health(state, Instant.from_us(time.time_ns() // 1000), round(seconds * 1000, 3), error)
+        self._observed.health = Health(state, Instant.from_us(time.time_ns() // 1000), round(seconds * 1000, 3), error)
         SOURCE_UP.labels(self.source).set(state is not SourceState.DOWN)
         UPSTREAM.labels(self.source, "OK" if error is None else error.code.value).inc()
         UPSTREAM_SECONDS.labels(self.source).observe(seconds)
@@ -326,6 +405,8 @@ _STATUS_FAULTS: dict[int, tuple[SourceErrorCode, str]] = {
 }
 # Not 500: several of these systems answer 500 to requests they will never like (contracts/scale.md section 1).
 _RETRIED = frozenset({429, 502, 503, 504})
+# AWS says 403 of credentials that have expired (contracts/aws_iot.md section 1).
+_REFUSALS = frozenset({401, 403})
 _DOWN = frozenset({SourceErrorCode.UNAVAILABLE, SourceErrorCode.TIMEOUT, SourceErrorCode.UNAUTHENTICATED})
 
 

@@ -10,7 +10,7 @@ import httpx
 import orjson
 import pytest
 
-from gateway.auth import SignedAuth, TokenFromLogin, auth_of
+from gateway.auth import Answer, SignedAuth, TokenFromLogin, auth_of
 from gateway.config import LoginAuth, SourceSettings
 from gateway.errors import SourceError, SourceErrorCode
 from gateway.transport import Meter, metered
@@ -30,7 +30,7 @@ class Clock:
         return self.now
 
 
-async def nobody(_request: httpx.Request) -> tuple[int, bytes]:
+async def nobody(_request: httpx.Request) -> Answer:
     raise AssertionError("this type of credentials asks nobody")
 
 
@@ -59,7 +59,7 @@ class Expired:
     async def sign(self, request: httpx.Request, send: Any) -> None:
         raise SourceError(C.UNAUTHENTICATED, "The credentials have expired.")
 
-    def refused(self, request: httpx.Request) -> bool:
+    def refused(self, request: httpx.Request, answer: Answer) -> bool:
         return True
 
 
