@@ -169,7 +169,7 @@ class _Merge:
                 after=after.boundary if after else None,
                 hint=after.hints.get(name) if after else None,
                 # Unordered sources are read whole: in pages as large as they come.
-                rows=self.first + 1 if plan.order is Guarantee.EXACT else source.budget.rows,
+                rows=source.budget.rows if plan.order is Guarantee.NONE else self.first + 1,
                 count=self.totals and plan.counts and self._counts_along,
                 kept=self.kept,
             )
@@ -392,7 +392,7 @@ class _Merge:
             return False
         if stream is not None and (stream.error or stream.damage):
             return False
-        read_whole = stream is not None and stream.plan.order is Guarantee.NONE
+        read_whole = stream is not None and stream.plan.order is not Guarantee.EXACT
         return read_whole or not result.residual
 
     def _streams(self) -> list[Stream]:

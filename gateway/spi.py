@@ -81,9 +81,14 @@ class DetailTypes:
 
 
 class Guarantee(Enum):
-    """Whether a scan's rows come in the total order that was asked for."""
+    """What a scan promises of the total order that was asked for.
+
+    ``EXACT``: rows come in it. ``BOUNDED``: rows come in any order, but pages say from which place on rows may still come
+    (``Page.settled``), so that the gateway can sort as it reads. ``NONE``: nothing, so that the whole list must be read.
+    """
 
     EXACT = "EXACT"
+    BOUNDED = "BOUNDED"
     NONE = "NONE"
 
 
@@ -143,6 +148,7 @@ class Page(Generic[T_co]):
     ``returned`` counts the records of the page, readable or not; ``unreadable`` those that could not be read and are not
     in ``rows``. ``here`` says how to get back to this page: the offset of its first row (int), or its token (str).
     ``total`` is the source's own count for the pushed filter, without regard to where the scan began, where it tells.
+    ``settled``, in a bounded scan, is a place before which no row of a later page stands; None while nothing is known.
     """
 
     rows: Sequence[T_co]
@@ -152,6 +158,7 @@ class Page(Generic[T_co]):
     total: int | None = None
     unreadable: int = 0
     envelope: Mapping[str, Any] | None = None
+    settled: At | None = None
 
 
 # --- keyed reads ---------------------------------------------------------------------------------------------------

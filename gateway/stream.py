@@ -4,8 +4,9 @@ A stream turns an adapter's pages into rows that lie after a boundary and match 
 the source is known (``frontier``). It never raises for a source's faults: they become its state.
 
 Ordered sources (Guarantee.EXACT) are read lazily; their order is checked row by row, and pages that a source numbers must
-overlap, or the stream looks for its place anew: rows that moved between pages would be lost otherwise. Unordered ones are
-read whole, up to the budget, and sorted.
+overlap, or the stream looks for its place anew: rows that moved between pages would be lost otherwise. Bounded ones come in
+any order, but say how far they are settled; rows wait until they are. Unordered ones are read whole, up to the budget, and
+sorted.
 """
 
 import asyncio
@@ -96,12 +97,17 @@ class Stream:
         self._kept = kept
         self._boundary = _later(after, _range_start(query, self.zone) if self._range else None)
         self.frontier: Position | None = self._boundary
+        self._origin = self._boundary
         self._seen: Entry | None = None
         self._scan: AsyncGenerator[Page[Any], None] | None = None
         self._resumed = False
         self._pages = 0
         self._idle = 0
         self._reseeks = 0
+        self._met: set[Key] = set()
+        self._waiting: dict[Key, Entry] = {}
+        self._released = 0
+        self._settles = False
         loop = asyncio.get_running_loop()
         self.meter = Meter(loop.time() + budget.seconds, current_meter())
         if plan.unsupported is not None:
@@ -118,8 +124,8 @@ class Stream:
 
     @property
     def progressed(self) -> bool:
-        """Whether the frontier lies beyond the boundary this page began at."""
-        return self.frontier is not None and (self._boundary is None or self.frontier > self._boundary)
+        """Whether the frontier lies beyond the place this page began at."""
+        return self.frontier is not None and (self._origin is None or self.frontier > self._origin)
 
     @property
     def floor(self) -> Position:
@@ -157,6 +163,9 @@ class Stream:
                 if self.plan.order is Guarantee.EXACT:
                     while not self.buffer and not self.done:
                         await self._advance()
+                elif self.plan.order is Guarantee.BOUNDED:
+                    while not self.buffer and not self.done:
+                        await self._gather()
                 elif not self.done:
                     await self._drain()
         except SourceError as error:
@@ -258,6 +267,81 @@ class Stream:
         if self._order.descending:
             return value is not None and self._range.start is not None and value < self._range.start
         return value is None or (self._range.end is not None and value >= self._range.end)
+
+    # --- bounded sources
+
+    async def _gather(self) -> None:
+        """Read a page; release what no later page can come before."""
+        try:
+            page = None if self._over_budget() else await self._pull(self._at(self.frontier))
+        except SourceError as error:
+            if not self._out_of_time(error):
+                if self.progressed or not self._waiting:
+                    raise
+                # What was read is good; what is missing may stand anywhere.
+                self.damage = self.damage or error
+                self._release(None)
+                return
+            page = None
+        if page is None:
+            self._stop()
+            return
+        known = len(self._met)
+        for row in page.rows:
+            self._hold(row)
+        self._idle = 0 if len(self._met) > known or not page.rows else self._idle + 1
+        if self._idle >= _IDLE_PAGES:
+            raise SourceError(SourceErrorCode.BAD_RESPONSE, "It keeps sending the same page.", source=self.source)
+        if not page.more:
+            self._release(None)
+        elif page.settled is not None:
+            settled = position(page.settled.instant, self._order, "", (), self.zone)
+            if not self._settles and all(entry.position >= settled for entry in self._waiting.values()):
+                # That nothing stands before the first row is no progress yet.
+                self._origin = _later(self._origin, settled)
+            self._settles = True
+            self._release(settled)
+
+    def _hold(self, row: Any) -> None:
+        """Keep a row until its place is settled. One that moved between pages may come twice; its last state counts."""
+        new = row.key not in self._met
+        self._met.add(row.key)
+        here = self._position(row)
+        if self.frontier is None or here > self.frontier:
+            if new or row.key in self._waiting:
+                self._waiting[row.key] = Entry(here, row, None)
+        elif new and (self._boundary is None or here > self._boundary):
+            self._damaged(SourceErrorCode.BAD_RESPONSE, "Its rows did not come in the order that it promised.")
+
+    def _release(self, settled: Position | None) -> None:
+        """Let the rows before ``settled`` go, in order; all of them, and the source is done, if that is None."""
+        due = [entry for entry in self._waiting.values() if settled is None or entry.position < settled]
+        due.sort(key=lambda entry: entry.position)
+        for entry in due:
+            del self._waiting[entry.row.key]
+        found = [entry for entry in due if self._matches(entry.row)]
+        self.buffer.extend(found)
+        if settled is None:
+            self.ended = True
+            if self.damage is None and self._boundary is None:
+                self.total = self._released + len(found)
+            settled = due[-1].position if due else self.frontier
+        self._released += len(found)
+        if settled is not None and (self.frontier is None or settled > self.frontier):
+            self.frontier = settled
+
+    def _stop(self) -> None:
+        """The budget has ended: the page ends where the list is settled, or else with what was read of it."""
+        if self.progressed:
+            self.cut = True
+            return
+        self._damaged(SourceErrorCode.TRUNCATED, f"The budget ended after {self.scanned} rows; it may have more.")
+        self._release(None)
+
+    def _out_of_time(self, error: SourceError) -> bool:
+        """Whether the fault is only that this page's time was over."""
+        late = asyncio.get_running_loop().time() >= self.meter.deadline
+        return late and error.code in (SourceErrorCode.TIMEOUT, SourceErrorCode.RATE_LIMITED)
 
     # --- unordered sources
 

@@ -11,11 +11,22 @@ from adapters.memory.store import MemoryStore
 from gateway.errors import SourceError, SourceErrorCode
 from gateway.model import Entity, Execution, Key, Kind, Tie
 from gateway.pagination import Window, numbered_pages, reached
-from gateway.query import ListQuery, Order, OrderField, Predicate, order_value, parts_of, position, predicate
-from gateway.spi import NOT_FOUND, Capabilities, Fetched, Guarantee, Page, Ping, ScanPlan, Start, TargetPage
+from gateway.query import (
+    ListQuery,
+    Order,
+    OrderField,
+    Position,
+    Predicate,
+    order_value,
+    parts_of,
+    position,
+    position_value,
+    predicate,
+)
+from gateway.spi import NOT_FOUND, At, Capabilities, Fetched, Guarantee, Page, Ping, ScanPlan, Start, TargetPage
 from gateway.transport import current_meter
 
-Paging = Literal["number", "offset", "token", "key"]
+Paging = Literal["number", "offset", "token", "key", "parents"]
 
 ALL_FILTERS = frozenset(
     {
@@ -40,7 +51,8 @@ ALL_ORDERS = frozenset(OrderField)
 class Behaviour:
     """What this source can do.
 
-    ``never`` names order fields that its rows never carry. ``largest_page`` is its limit on page sizes.
+    ``never`` names order fields that its rows never carry. ``largest_page`` is its limit on page sizes. With ``parents``
+    there is no list of all rows, only one for each of several parents, none of them sorted: the gateway sorts as it reads.
     """
 
     filters: frozenset[str] = ALL_FILTERS
@@ -73,7 +85,7 @@ class MemoryAdapter:
         self.capabilities = Capabilities(
             lists_all_executions=True,
             pushed_filters=self.behaviour.filters,
-            orders=self.behaviour.orders,
+            orders=self.behaviour.orders if self.behaviour.paging != "parents" else frozenset(),
             counts=self.behaviour.counts,
             batch_size=self.behaviour.largest_page,
             nodes=True,
@@ -87,10 +99,17 @@ class MemoryAdapter:
         return ScanPlan(
             native=_Native(query, given - pushed),
             pushed=pushed,
-            order=Guarantee.EXACT if query.order.field in self.behaviour.orders else Guarantee.NONE,
+            order=self._guarantee(query.order.field),
             reports_key=reports_key,
             counts=self.behaviour.counts,
         )
+
+    def _guarantee(self, field: OrderField) -> Guarantee:
+        if field not in self.behaviour.orders:
+            return Guarantee.NONE
+        if self.behaviour.paging != "parents":
+            return Guarantee.EXACT
+        return Guarantee.NONE if field is OrderField.NATIVE or field in self.behaviour.never else Guarantee.BOUNDED
 
     async def scan(self, plan: ScanPlan, start: Start) -> AsyncIterator[Page[Entity]]:
         native: _Native = plan.native
@@ -98,7 +117,10 @@ class MemoryAdapter:
         if not plan.reports_key:
             order = Order(OrderField.NATIVE)
         paging = self.behaviour.paging
-        if plan.order is Guarantee.NONE or paging in ("number", "offset"):
+        if plan.order is Guarantee.BOUNDED:
+            async for page in self._by_parent(native, order):
+                yield page
+        elif plan.order is Guarantee.NONE or paging in ("number", "offset"):
             # A source that does not sort sends its rows as they were inserted, whatever was asked for.
             sorts = order if plan.order is Guarantee.EXACT else None
             by_offset = paging == "offset"
@@ -195,6 +217,28 @@ class MemoryAdapter:
         if epoch != str(self.store.epoch):
             raise SourceError(SourceErrorCode.CURSOR_EXPIRED, "The page token has expired.", source=self.name)
         return int(offset)
+
+    async def _by_parent(self, native: _Native, order: Order) -> AsyncIterator[Page[Entity]]:
+        """One parent after the other, the one with the first row in the order first, each as its rows were inserted."""
+        parents: dict[int, list[Entity]] = {}
+        for row in self._rows(native, None):
+            parents.setdefault(len(row.key.native_id) + ord(row.key.native_id[-1]) % 5, []).append(row)
+
+        def first(rows: Sequence[Entity]) -> Position:
+            return min(position(order_value(row, order.field), order, "", ()) for row in rows)
+
+        waiting = sorted(parents.values(), key=first)
+        if not waiting:
+            self._request()
+            yield Page((), returned=0, more=False)
+        while waiting:
+            rows = waiting.pop(0)
+            for offset in range(0, len(rows), self._largest):
+                self._request()
+                part, rest = rows[offset : offset + self._largest], rows[offset + self._largest :]
+                coming = [first(each) for each in (rest, *waiting) if each]
+                settled = At(position_value(min(coming), order), None) if coming else None
+                yield Page(part, returned=len(part), more=bool(coming), settled=settled)
 
     async def _by_key(self, native: _Native, order: Order, start: Start) -> AsyncIterator[Page[Entity]]:
         size = min(start.rows, self._largest)

@@ -147,3 +147,7 @@ class TestTokens(TestMemoryConformance):
 
 class TestUnsorted(TestMemoryConformance):
     behaviour = Behaviour(filters=frozenset(), orders=frozenset(), counts=False, paging="offset", largest_page=30)
+
+
+class TestParents(TestMemoryConformance):
+    behaviour = Behaviour(filters=ALL_FILTERS - {"finishedAt", "actor"}, counts=False, paging="parents", largest_page=15)

@@ -110,7 +110,7 @@ def behaviours(paging: st.SearchStrategy[Any] | None = None) -> st.SearchStrateg
         filters=st.sets(st.sampled_from(sorted(ALL_FILTERS))).map(frozenset),
         orders=st.just(ALL_ORDERS)
         | st.sets(st.sampled_from(sorted(ALL_ORDERS, key=lambda order: order.value))).map(frozenset),
-        paging=paging or st.sampled_from(["number", "offset", "token", "key"]),
+        paging=paging or st.sampled_from(["number", "offset", "token", "key", "parents"]),
         largest_page=st.integers(10, 20),
         counts=st.booleans(),
     )

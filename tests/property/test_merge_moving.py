@@ -23,7 +23,7 @@ from gateway.query import ExecutionFilter, Order, OrderField
 from gateway.spi import Page, ScanPlan, Start
 from tests.property.federations import SECOND, WIDE, Federation, execution, orders
 
-PAGINGS = ("number", "offset", "token", "key")
+PAGINGS = ("number", "offset", "token", "key", "parents")
 
 
 class Flaky(MemoryAdapter):
