@@ -10,7 +10,7 @@ PINS := .ci/constraints.txt
 $(VENV)/.installed: pyproject.toml $(PINS)
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "execution-gateway needs Python 3.11 or newer")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(PINS) -e .
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(PINS) -e '.[aws]'
 	touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed
