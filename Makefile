@@ -4,6 +4,9 @@ PORT ?= 8000
 VENV := .venv
 BIN := $(VENV)/bin
 PINS := .ci/constraints.txt
+# Other people's AWS IoT, for tests; they need other versions than this package: docs/decisions/0008-aws.md
+PEERS := .venv-peers
+PEER_PINS := .ci/peers.txt
 
 .PHONY: install demo test lint schema clean
 
@@ -17,12 +20,17 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(PINS) -e '.[dev]'
 	touch $@
 
+$(PEERS)/.installed: $(PEER_PINS)
+	$(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check -r $(PEER_PINS)
+	touch $@
+
 install: $(VENV)/.installed
 
 demo: $(VENV)/.installed
 	exec $(BIN)/execution-gateway demo --port $(PORT)
 
-test: lint
+test: lint $(PEERS)/.installed
 	$(BIN)/python -m pytest
 
 lint: $(VENV)/.installed-dev
@@ -35,4 +43,4 @@ schema: $(VENV)/.installed
 	$(BIN)/execution-gateway schema > schema.graphql
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(PEERS) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

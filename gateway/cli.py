@@ -86,9 +86,7 @@ def serve(config_path: Path, host: str | None, port: int | None, workers: int | 
     "--source",
     "only",
     multiple=True,
-    default=("awx", "scale"),
-    show_default=True,
-    help="A kind to simulate; may be repeated.",
+    help="A kind to simulate, instead of all; may be repeated.",
 )
 @click.option("--size", default="small", show_default=True, type=click.Choice(list(SIZES)), help="How much there is.")
 def demo(port: int, seed: int, size: str, only: tuple[str, ...]) -> None:
@@ -96,7 +94,7 @@ def demo(port: int, seed: int, size: str, only: tuple[str, ...]) -> None:
     for kind in only:
         if kind not in kinds():
             raise click.BadParameter(f"{kind!r} is not one of {', '.join(kinds())}", param_hint="--source")
-    with running(seed=seed, size=size, port=port, only=only) as made:
+    with running(seed=seed, size=size, port=port, only=only or None) as made:
         for name, origin in made.origins.items():
             click.echo(f"simulated {name}: {origin} (what it was asked: {origin}/_log)")
         click.echo(f"GraphQL: http://127.0.0.1:{port}/graphql")

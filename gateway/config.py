@@ -19,7 +19,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, Va
 from gateway.errors import ConfigError
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
-_SECRET_KEYS = frozenset({"token", "password", "secret", "cursor_key"})
+_SECRET_KEYS = frozenset({"token", "password", "secret", "cursor_key", "secret_access_key", "session_token"})
 _AUTH_TYPES = frozenset({"none", "basic", "bearer", "token", "hmac", "login"})
 _LOOPBACK_NAMES = frozenset({"localhost", "ip6-localhost"})
 

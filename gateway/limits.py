@@ -56,7 +56,8 @@ class RateLimit:
             async with self._queue:
                 # The first in the queue sleeps; the clock wakes it, and nobody else can.
                 while (pause := self._pause()) > 0:  # noqa: ASYNC110
-                    await asyncio.sleep(pause)
+                    # Less than a clock can tell would not be waiting.
+                    await asyncio.sleep(max(pause, 0.001))
                 self._tokens -= 1
                 self._open += 1
             try:

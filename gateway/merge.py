@@ -6,6 +6,7 @@ client's loop always ends.
 """
 
 import asyncio
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -17,9 +18,11 @@ from gateway.errors import SourceError, SourceErrorCode
 from gateway.instant import Instant
 from gateway.model import Documented
 from gateway.query import ExecutionFilter, Filter, ListQuery, Order, OrderField, Position, narrowed, parts_of, position_value
-from gateway.spi import Adapter, Guarantee, ScanPlan, internal_error
+from gateway.spi import Adapter, Guarantee, ScanPlan, SupportsDiscovery, SupportsTql, internal_error
 from gateway.stream import Entry, Stream
 from gateway.transport import Meter, current_meter, metered
+
+_log = logging.getLogger(__name__)
 
 
 class SourceReportState(Documented):
@@ -94,11 +97,44 @@ class _Result:
     stream: Stream | None = None
     skipped: bool = False
     total: int | None = None
-    count_requests: int = 0
+    other_requests: int = 0
+    """Those that did not read rows: to learn what the source can do, and to count."""
     count_error: SourceError | None = None
     failed_after: Position | None = None
     taken: int = 0
     caveat: SourceError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Planned:
+    """How a source would answer ``query``, which is narrowed to it; no plan where nothing of it can match.
+
+    ``requests`` were sent to learn what it can do.
+    """
+
+    query: ListQuery
+    plan: ScanPlan | None
+    requests: int = 0
+
+
+async def _plan(source: MergeSource, query: ListQuery) -> _Planned:
+    """Plan a query for a source, once it is known what the source can do. Raises nothing for any source's fault."""
+    adapter, given = source.adapter, narrowed(query.filter, source.name)
+    if given is None or (
+        isinstance(given, ExecutionFilter) and given.tql is not None and not isinstance(adapter, SupportsTql)
+    ):
+        return _Planned(query, None)
+    query = replace(query, filter=given)
+    plan = adapter.plan(query)
+    if plan.reason_empty is not None or not isinstance(adapter, SupportsDiscovery):
+        return _Planned(query, plan)
+    meter = Meter(asyncio.get_running_loop().time() + source.budget.seconds, current_meter())
+    try:
+        with metered(meter):
+            await adapter.discover(query.kind)
+    except Exception:  # noqa: BLE001 - without it the source does less: a third party's bug must cost no more than that
+        _log.exception("adapter of source %s failed to learn what its server can do", source.name)
+    return _Planned(query, adapter.plan(query), meter.requests[source.name])
 
 
 async def merge_page(
@@ -118,8 +154,9 @@ async def merge_page(
     """
     merge = _Merge(query, first, after, now, totals, kept)
     try:
-        for source in sorted(sources, key=lambda source: source.name):
-            merge.add(source)
+        ordered = sorted(sources, key=lambda source: source.name)
+        for source, planned in zip(ordered, await asyncio.gather(*(_plan(each, query) for each in ordered)), strict=True):
+            merge.add(source, planned)
         return await merge.run({source.name: source for source in sources})
     finally:
         await merge.aclose()
@@ -141,19 +178,15 @@ class _Merge:
         self.taken: list[Entry] = []
         self.shown = set(after.shown) if after else set()
 
-    def add(self, source: MergeSource) -> None:
-        given = narrowed(self.query.filter, source.name)
-        if given is None:
-            self.results[source.name] = _Result(None, skipped=True)
-            return
-        query = replace(self.query, filter=given)
-        plan = source.adapter.plan(query)
-        if plan.reason_empty is not None:
+    def add(self, source: MergeSource, planned: "_Planned") -> None:
+        query, plan = planned.query, planned.plan
+        if plan is None or plan.reason_empty is not None:
             self.results[source.name] = _Result(plan, skipped=True)
             return
         if not source.trusted:
             plan = _unordered(plan)
-        result = _Result(plan, residual=_names(given, parts_of(given) - plan.pushed))
+        residual = _names(query.filter, parts_of(query.filter) - plan.pushed)
+        result = _Result(plan, residual, other_requests=planned.requests)
         if plan.caveat is not None:
             result.caveat = SourceError(SourceErrorCode.UNSUPPORTED, plan.caveat, source=source.name)
         after, name = self.after, source.name
@@ -268,7 +301,7 @@ class _Merge:
             result.count_error = error
         except Exception:  # noqa: BLE001 - a third party's bug must cost no more than its own source
             result.count_error = internal_error(source.name)
-        result.count_requests = meter.requests[source.name]
+        result.other_requests += meter.requests[source.name]
 
     # --- the page
 
@@ -368,7 +401,7 @@ class _Merge:
             covered_until=covered,
             taken=result.taken,
             scanned=stream.scanned if stream else 0,
-            requests=(stream.meter.requests[name] if stream else 0) + result.count_requests,
+            requests=(stream.meter.requests[name] if stream else 0) + result.other_requests,
             total=result.total if self.totals else None,
             residual=result.residual,
             error=error,

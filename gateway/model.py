@@ -298,7 +298,7 @@ class NodeResult(Struct, frozen=True, kw_only=True):
 
 
 class Execution(Struct, frozen=True, kw_only=True):
-    """One run of a job.
+    """One run of a job. ``parent`` is the execution that launched it as a step of its own.
 
     ``nodes`` holds what the record itself tells (executor, controller, a device); ``targets_elsewhere`` says that more
     nodes can be asked for. ``record`` is the upstream record in the adapter's own form, for ``details`` and ``raw``.
@@ -310,6 +310,7 @@ class Execution(Struct, frozen=True, kw_only=True):
     status: ExecutionStatus
     raw_status: str | None = None
     job: Job | None = None
+    parent: "Execution | None" = None
     status_message: str | None = None
     error: ExecutionError | None = None
     exit_code: int | None = None

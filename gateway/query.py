@@ -78,6 +78,7 @@ class InstantRange:
 class ExecutionFilter:
     """A conjunction over executions; None restricts nothing, an empty set matches nothing.
 
+    ``tql`` is a condition in ThreatConnect's query language, which only sources that speak it can apply.
     ``statuses`` is the meeting of the inputs ``status``, ``excludeStatus``, ``phase`` and ``outcome``, of which
     ``status_inputs`` names those given.
     """
@@ -92,6 +93,7 @@ class ExecutionFilter:
     trigger_kinds: frozenset[TriggerKind] | None = None
     actor: TextMatch | None = None
     search: str | None = None
+    tql: str | None = None
     created_at: InstantRange | None = None
     started_at: InstantRange | None = None
     finished_at: InstantRange | None = None
@@ -118,6 +120,9 @@ class ExecutionFilter:
         if (search := self.search) is not None:
             wanted = search.lower()
             yield "search", lambda row: wanted in row.name.lower() or wanted in (row.status_message or "").lower()
+        if self.tql is not None:
+            # Only the source can tell, which is why it names the part in ScanPlan.unseen. Whoever does not matches nothing.
+            yield "tql", lambda _row: False
         if (created := self.created_at) is not None:
             yield "createdAt", lambda row: created.matches(row.created_at)
         if (started := self.started_at) is not None:

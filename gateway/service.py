@@ -17,7 +17,7 @@ from gateway.merge import MergedPage, MergeSource, SourceReport, SourceReportSta
 from gateway.model import Entity, Execution, Job, Key, Kind, Node, NodeResult, NodeRole
 from gateway.query import ExecutionFilter, Filter, ListQuery, Order, OrderField, Position
 from gateway.registry import Registry, Source
-from gateway.spi import NOT_FOUND, SupportsTargets, TargetPage
+from gateway.spi import NOT_FOUND, SupportsTargets, SupportsTql, TargetPage
 from gateway.transport import Meter
 
 MAX_FIRST = 1000
@@ -120,6 +120,7 @@ class Gateway:
         asked = [
             source for source in self.registry.sources.values() if request.sources is None or source.name in request.sources
         ]
+        _judge_tql(given, asked)
         page = await merge_page(
             [MergeSource(source.name, source.adapter, source.settings.budget, source.trusted) for source in asked],
             ListQuery(request.kind, given, request.order, request.fields),
@@ -250,6 +251,18 @@ class Gateway:
         return await session.loaders.each(
             source.name, lambda: adapter.targets(execution, failed=failed, first=max(first, 1), after=tie)
         )
+
+
+def _judge_tql(given: Filter, asked: Sequence[Source]) -> None:
+    """Refuse a person's TQL that every source refuses of those which speak it. Raises UserError.
+
+    What only some refuse (their servers offer other parameters) these report themselves.
+    """
+    if not isinstance(given, ExecutionFilter) or given.tql is None:
+        return
+    refusals = [source.adapter.refuse_tql(given.tql) for source in asked if isinstance(source.adapter, SupportsTql)]
+    if refusals and all(refusals):
+        raise UserError(refusals[0] or "")
 
 
 def existing(answer: Answer) -> Entity | None:

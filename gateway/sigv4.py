@@ -7,7 +7,6 @@ blockingly: it runs in threads, once at first and then from one background task,
 
 import asyncio
 import logging
-from contextlib import suppress
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qsl, quote
@@ -22,6 +21,9 @@ if TYPE_CHECKING:
     from botocore.credentials import Credentials
 
 _log = logging.getLogger(__name__)
+# At DEBUG it writes session tokens and the answers of STS, in warnings what a failing helper printed. What matters is said
+# here, without quoting.
+logging.getLogger("botocore").setLevel(logging.CRITICAL)
 
 # Botocore renews what expires within 15 minutes; looking twice a minute costs microseconds.
 _LOOK_SECONDS = 30.0
@@ -42,6 +44,9 @@ class Keys(NamedTuple):
     secret_key: str
     token: str | None = None
 
+    def __repr__(self) -> str:
+        return "Keys(...)"
+
 
 class AwsCredentials:
     """The credentials of the standard chain: environment, profile, SSO, web identity, container, instance.
@@ -55,17 +60,24 @@ class AwsCredentials:
         self._keys = keys
         self._chain: Credentials | None = None
         self._frozen: Keys | None = None
-        self._finding: asyncio.Lock = asyncio.Lock()
+        self._search: asyncio.Task[Keys] | None = None
         self._renewal: asyncio.Task[None] | None = None
 
     async def current(self) -> Keys:
-        """What to sign with now. Raises SourceError UNAUTHENTICATED when the chain has nothing."""
-        if self._frozen is None:
-            async with self._finding:
-                if self._frozen is None:
-                    await self._find()
-        assert self._frozen is not None  # noqa: S101 - found, or raised
-        return self._frozen
+        """What to sign with now. Raises SourceError UNAUTHENTICATED when the chain has nothing.
+
+        All who need credentials at the same time wait for one search and share what comes of it.
+        """
+        if self._keys is not None:
+            return self._keys
+        if self._frozen is not None:
+            return self._frozen
+        if self._search is None or self._search.done():
+            self._search = asyncio.create_task(self._find())
+            # Those who waited may all have given up; then nobody else looks at its fault.
+            self._search.add_done_callback(lambda search: search.cancelled() or search.exception())
+        # Nor may one of them end it for the others.
+        return await asyncio.shield(self._search)
 
     def forget(self, used: str) -> bool:
         """Look for credentials anew, unless those of this access key id have been replaced already.
@@ -77,29 +89,27 @@ class AwsCredentials:
         return self._keys is None
 
     async def aclose(self) -> None:
-        """Stop renewing."""
-        task, self._renewal = self._renewal, None
-        if task is not None:
+        """Stop searching and renewing."""
+        tasks = [task for task in (self._search, self._renewal) if task is not None and not task.done()]
+        for task in tasks:
             task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+        await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _find(self) -> None:
-        if self._keys is not None:
-            self._frozen = self._keys
-            return
+    async def _find(self) -> Keys:
         try:
-            self._chain, self._frozen = await asyncio.to_thread(_from_chain, self._profile)
+            chain, found = await asyncio.to_thread(_from_chain, self._profile)
         except Exception as error:  # noqa: BLE001 - providers raise what they like
             # Messages of the chain name files, profiles and addresses.
             _log.warning("the AWS credential chain failed: %s", type(error).__name__)
             raise SourceError(
                 SourceErrorCode.UNAUTHENTICATED, f"The AWS credential chain failed ({type(error).__name__})."
             ) from None
-        if self._frozen is None:
+        if found is None:
             raise SourceError(SourceErrorCode.UNAUTHENTICATED, "The AWS credential chain has no credentials.")
+        self._chain, self._frozen = chain, found
         if self._renewal is None:
             self._renewal = asyncio.create_task(self._renew())
+        return found
 
     async def _renew(self) -> None:
         """Keep credentials that expire fresh. Those at hand are used until others are there."""
@@ -111,9 +121,13 @@ class AwsCredentials:
             if chain is None or needed is None or not needed():
                 continue
             try:
-                self._frozen = Keys(*(await asyncio.to_thread(chain.get_frozen_credentials))[:3])
+                renewed = Keys(*(await asyncio.to_thread(chain.get_frozen_credentials))[:3])
             except Exception as error:  # noqa: BLE001 - whatever a provider raises, the next look may find it mended
                 _log.warning("AWS credentials could not be renewed: %s", type(error).__name__)
+                continue
+            if chain is self._chain:
+                # Otherwise a new search has found newer ones meanwhile.
+                self._frozen = renewed
 
 
 def _from_chain(profile: str | None) -> "tuple[Credentials | None, Keys | None]":

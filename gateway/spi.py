@@ -43,7 +43,7 @@ class Capabilities:
 
     ``costs`` names every field, as ``Type.field`` in the schema, that is not simply part of the list row.
     ``pushed_filters`` are filter parts that the source can apply itself, ``orders`` the orders it can sort by.
-    ``batch_size`` is the largest number of executions one request can fetch by id.
+    ``batch_size`` is the largest number of executions one request can fetch by id. ``tql`` says that the source SupportsTql.
     """
 
     lists_all_executions: bool
@@ -53,6 +53,7 @@ class Capabilities:
     batch_size: int
     logs: bool = False
     nodes: bool = False
+    tql: bool = False
     cancel_execution: bool = False
     cancel_job: bool = False
     rerun: RerunSupport = RerunSupport.NONE
@@ -190,7 +191,10 @@ class Ping:
 class Adapter(Protocol):
     """One open source."""
 
-    capabilities: Capabilities
+    @property
+    def capabilities(self) -> Capabilities:
+        """What it can do, as far as is known: of a source that SupportsDiscovery, more once its server has told."""
+        ...
 
     def plan(self, query: ListQuery) -> ScanPlan:
         """How the query would be answered. Pure; raises nothing for any query."""
@@ -248,6 +252,33 @@ class SupportsTargets(Protocol):
 
     async def targets(self, execution: Execution, *, failed: bool | None, first: int, after: Tie | None) -> TargetPage:
         """The TARGET nodes after ``after`` (a node's tie). Raises SourceError."""
+        ...
+
+
+@runtime_checkable
+class SupportsDiscovery(Protocol):
+    """What the source can do depends on its server, which has to be asked before plans can make the most of it."""
+
+    async def discover(self, kind: Kind) -> None:
+        """Learn what the server can do with lists of ``kind``, unless that is known. Awaited before each list is planned.
+
+        Raises nothing: where the server does not tell, ``plan`` and ``capabilities`` claim no more than every server can do.
+        """
+        ...
+
+
+@runtime_checkable
+class SupportsTql(Protocol):
+    """The source speaks TQL: its plans put the filter part ``tql`` into what it is asked, and name it in ``unseen``.
+
+    Sources without this are not asked when ``tql`` is given.
+    """
+
+    def refuse_tql(self, text: str) -> str | None:
+        """Why the source cannot be asked this, for the person who wrote it; None when nothing speaks against it. No I/O.
+
+        Text that is no TQL is refused with position and reason, whatever the server.
+        """
         ...
 
 

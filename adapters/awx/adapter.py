@@ -1,19 +1,22 @@
-"""AWX as a source: reading executions (``/jobs/``), jobs (``/job_templates/``) and nodes (``/hosts/``, ``/instances/``)."""
+"""AWX as a source: reading executions (``/jobs/``), jobs (``/job_templates/``) and nodes (``/hosts/``, ``/instances/``).
+
+Where more types than jobs are wanted, executions are read from ``/unified_jobs/`` (see ``kinds``).
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import msgspec
 
 from adapters.awx import planning, scanning
-from adapters.awx.capabilities import CAPABILITIES
+from adapters.awx.capabilities import capabilities_of
 from adapters.awx.client import LARGEST_PAGE, AwxClient, Batch, Param
 from adapters.awx.keys import HOST_NAME, INSTANCE, last_id, named, number, parse
-from adapters.awx.mapping import Mapper
-from adapters.awx.records import Sent
-from gateway.config import SourceSettings
+from adapters.awx.kinds import JOB, PATHS, UNIFIED, WORKFLOW, Listing, SeenTypes
+from adapters.awx.mapping import Mapper, type_of
+from adapters.awx.records import JobRecord, Sent
 from gateway.errors import SourceError
 from gateway.model import Entity, Execution, Job, Key, Kind, Tie
 from gateway.query import ListQuery
@@ -21,20 +24,26 @@ from gateway.redaction import redacted
 from gateway.spi import NOT_FOUND, Fetched, NotFound, Page, Ping, ScanPlan, Start, TargetPage
 from gateway.transport import SourceClient
 
+if TYPE_CHECKING:
+    from adapters.awx import AwxSettings
+
 _LIST_CHARACTERS = 4000
 
 
 class AwxAdapter:
     """One AWX (or automation controller). ``settings`` are those that ``client`` was made with."""
 
-    capabilities = CAPABILITIES
-
-    def __init__(self, name: str, settings: SourceSettings, client: SourceClient) -> None:
+    def __init__(self, name: str, settings: "AwxSettings", client: SourceClient) -> None:
         self.name = name
+        self._listing = Listing(settings.job_types)
+        self.capabilities = capabilities_of(self._listing)
+        self._seen = SeenTypes()
         self._client = AwxClient(client)
         self._mapper = Mapper(name, settings.ui_url or _origin(settings.base_url))
         self._readers: dict[str, Callable[[bytes], Entity]] = {
-            "jobs/": self._mapper.execution,
+            UNIFIED: self._execution,
+            PATHS[JOB]: self._execution,
+            PATHS[WORKFLOW]: self._execution,
             "job_templates/": self._mapper.job,
             "hosts/": self._mapper.host,
             "instances/": self._mapper.instance,
@@ -43,7 +52,7 @@ class AwxAdapter:
     # --- lists
 
     def plan(self, query: ListQuery) -> ScanPlan:
-        return planning.plan(query)
+        return planning.plan(query, self._listing)
 
     def scan(self, plan: ScanPlan, start: Start) -> AsyncIterator[Page[Entity]]:
         return scanning.pages(self._read, plan, start)
@@ -60,9 +69,18 @@ class AwxAdapter:
     # --- keyed reads
 
     async def fetch(self, keys: Sequence[Key]) -> Sequence[Fetched[Entity]]:
-        """Entities by key: one request per 200 ids of a kind. Instances that may not be seen come as their name only."""
+        """Entities by key: one request per 200 ids of a kind. Instances that may not be seen come as their name only.
+
+        Where jobs alone are listed, a number that no job has takes a second request: it may be a workflow job's, which its
+        steps name as their parent.
+        """
         answers: dict[Key, Fetched[Entity]] = {}
-        await asyncio.gather(*(request for request in self._requests(dict.fromkeys(keys), answers)))
+        wanted = dict.fromkeys(keys)
+        # Judged first: the rows that come may tell of what was asked for in vain.
+        uncertain = [key for key in wanted if self._may_be_workflow(key)]
+        await asyncio.gather(*self._requests(wanted, answers))
+        rest = [key for key in uncertain if key not in answers]
+        await asyncio.gather(*(self._batch(PATHS[WORKFLOW], chunk, answers) for chunk in _chunks(rest)))
         return [answers.get(key, NOT_FOUND) for key in keys]
 
     def _requests(self, wanted: Iterable[Key], answers: dict[Key, Fetched[Entity]]) -> list[Awaitable[None]]:
@@ -77,12 +95,32 @@ class AwxAdapter:
                 if "," not in hostname:
                     by_path.setdefault("instances/", []).append(key)
             elif number(key) is not None:
-                by_path.setdefault(_PATHS[key.kind], []).append(key)
+                by_path.setdefault(self._path(key), []).append(key)
         return [self._batch(path, chunk, answers) for path, found in by_path.items() for chunk in _chunks(found)]
+
+    def _path(self, key: Key) -> str:
+        """The list that has a job, a host or an execution."""
+        if key.kind != "execution":
+            return _PATHS[key.kind]
+        if self._listing.only_jobs and self._type(key) == WORKFLOW:
+            return PATHS[WORKFLOW]
+        return self._listing.path
+
+    def _type(self, key: Key) -> str | None:
+        """The type of the unified job that an execution is, if a record of it was seen."""
+        row_id = number(key)
+        return None if row_id is None else self._seen.get(row_id)
+
+    def _may_be_workflow(self, key: Key) -> bool:
+        """Whether it is asked for among jobs without knowing that it is one."""
+        asked = self._listing.only_jobs and key.kind == "execution" and number(key) is not None
+        return asked and self._type(key) is None
 
     async def _batch(self, path: str, chunk: list[Key], answers: dict[Key, Fetched[Entity]]) -> None:
         column = "hostname__in" if path == "instances/" else "id__in"
         params: list[Param] = [(column, ",".join(key.parts[-1] for key in chunk)), ("order_by", "id")]
+        if path == UNIFIED:
+            params += self._listing.look_up
         try:
             batch = await self._client.page(path, params, self._readers[path], size=LARGEST_PAGE)
         except SourceError as error:
@@ -99,16 +137,39 @@ class AwxAdapter:
             await self._batch(path, rest, answers)
 
     async def fetch_full(self, key: Key) -> Fetched[Entity]:
-        """An execution from its own URL; jobs and nodes have nothing that their lists do not send."""
+        """An execution from the URL of its type; jobs and nodes have nothing that their lists do not send.
+
+        One request where the type is known from a record seen lately, else one or two more.
+        """
         if key.kind != "execution":
             return (await self.fetch([key]))[0]
         row_id = number(key)
         if row_id is None:
             return NOT_FOUND
-        try:
-            return await self._client.record(f"jobs/{row_id}/", lambda raw: self._mapper.execution(raw, full=True))
-        except SourceError as error:
-            return error
+        kinds = await self._candidates(key)
+        if not isinstance(kinds, tuple):
+            return kinds
+        found: Fetched[Entity] = NOT_FOUND
+        for kind in kinds:
+            try:
+                found = await self._client.record(f"{PATHS[kind]}{row_id}/", lambda raw: self._execution(raw, full=True))
+            except SourceError as error:
+                return error
+            if found is not NOT_FOUND:
+                return found
+        return found
+
+    async def _candidates(self, key: Key) -> tuple[str, ...] | NotFound | SourceError:
+        """The types at whose addresses an execution may be; or why it is at none."""
+        known = self._type(key)
+        if known is None and self._listing.only_jobs:
+            return (JOB, WORKFLOW)
+        if known is None:
+            (listed,) = await self.fetch([key])
+            if isinstance(listed, SourceError | NotFound):
+                return listed
+            known = self._type(key)
+        return (known or JOB,)
 
     async def latest(self, keys: Sequence[Key]) -> Sequence[Fetched[Execution]]:
         """The newest execution of each job: one request for 200 jobs, one for 200 executions (DECISIONS 22).
@@ -143,6 +204,17 @@ class AwxAdapter:
         total = batch.count if last is None else None
         return TargetPage(batch.rows[:first], more=batch.more or len(batch.rows) > first, total=total)
 
+    # --- rows
+
+    def _execution(self, raw: bytes, *, full: bool = False) -> Execution:
+        """A unified job of any type; its type and its parent's are remembered."""
+        read = self._mapper.execution(raw, full=full)
+        row: JobRecord = read.record.fields
+        self._seen.note(row.id, type_of(row))
+        if read.parent is not None and (workflow := number(read.parent.key)) is not None:
+            self._seen.note(workflow, WORKFLOW)
+        return read
+
     # --- all else
 
     async def ping(self) -> Ping:
@@ -165,7 +237,7 @@ class AwxAdapter:
         return None
 
 
-_PATHS: dict[Kind, str] = {"execution": "jobs/", "job": "job_templates/", "node": "hosts/"}
+_PATHS: dict[Kind, str] = {"job": "job_templates/", "node": "hosts/"}
 
 
 def _origin(base_url: str | None) -> str | None:

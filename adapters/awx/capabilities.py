@@ -1,14 +1,18 @@
 """What AWX can do, and what its fields cost (DECISIONS 19): whatever is not named here comes with the list row."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from adapters.awx.client import LARGEST_PAGE
+from adapters.awx.kinds import Listing
 from adapters.awx.planning import PUSHED_FILTERS
 from gateway.query import OrderField
 from gateway.spi import Capabilities, Cost
 
 _COSTS: Mapping[Cost, Mapping[str, Sequence[str]]] = {
     Cost.BATCH: {
+        # The workflow job that launched it; its id, name and page come with the list row.
+        "Execution": ("parent",),
         # Of a job or node that an execution names; in their own lists these come with the row.
         "Job": ("rawState", "definition", "createdAt", "updatedAt", "latestExecution", "details", "raw"),
         "Node": ("active", "webUrl", "details", "raw"),
@@ -39,3 +43,9 @@ CAPABILITIES = Capabilities(
     nodes=True,
     costs={f"{kind}.{name}": cost for cost, kinds in _COSTS.items() for kind, names in kinds.items() for name in names},
 )
+
+
+def capabilities_of(listing: Listing) -> Capabilities:
+    """What an AWX can do of which these executions are listed."""
+    pushed = PUSHED_FILTERS if listing.names else PUSHED_FILTERS - {"search"}
+    return replace(CAPABILITIES, pushed_filters=pushed)

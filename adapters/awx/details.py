@@ -1,27 +1,20 @@
 """What only AWX has, as GraphQL types: one class per kind of record, filled from the record an entity holds.
 
-Values that can carry secrets go through ``gateway.redaction``. Empty texts become null. Fields marked as detail-only are
-null on an execution that came from a list.
+Values that can carry secrets go through ``gateway.redaction``. Empty texts become null. What executions
+have is in ``details_execution``.
 """
 
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 import strawberry
 
-from adapters.awx.mapping import NO_SUMMARY, instant
-from adapters.awx.records import HostRecord, InstanceRecord, JobRecord, Named, Sent, Summary, TemplateRecord
+from adapters.awx.details_execution import execution_details
+from adapters.awx.details_values import date_time, name_of, names_of, variables
+from adapters.awx.details_values import field as _field
+from adapters.awx.mapping import NO_SUMMARY
+from adapters.awx.records import HostRecord, InstanceRecord, JobRecord, Sent, Summary, TemplateRecord
 from gateway.api.scalars import JSON, DateTime, Long
-from gateway.instant import Instant
-from gateway.redaction import redacted
-
-T = TypeVar("T")
-
-_DETAIL_ONLY = "Detail-only: one request per execution."
-
-
-def _field(description: str) -> Any:
-    return strawberry.field(description=description)
 
 
 @strawberry.type(description="AWX job template. Ids are AWX's integers.")
@@ -66,68 +59,6 @@ class AwxJobTemplateDetails:
     credential_names: list[str] | None = _field("Names, never contents, of its credentials.")
     created_by: str | None = _field("User who created it.")
     modified_by: str | None = _field("User who changed it last.")
-
-
-@strawberry.type(description="Every field of AWX's job record that is not unified. Ids are AWX's integers.")
-class AwxExecutionDetails:
-    """Fields of a job (AWX's word for one run) that are not unified."""
-
-    job_type: str | None = _field("`run`, `check` or `scan`.")
-    unified_job_type: str | None = _field("AWX's `type`: `job`.")
-    description: str | None = _field("The template's description when it was launched.")
-    inventory_id: int | None = _field("Inventory it ran against.")
-    inventory_name: str | None = _field("Name of that inventory.")
-    project_id: int | None = _field("Project that holds the playbook.")
-    project_name: str | None = _field("Name of that project.")
-    playbook: str | None = _field("Playbook, relative to the project.")
-    scm_branch: str | None = _field("Branch, tag or commit asked for.")
-    scm_revision: str | None = _field("Commit that ran.")
-    forks: int | None = _field("Hosts worked on at the same time; 0 means Ansible's default.")
-    limit: str | None = _field("Host pattern that narrowed the inventory.")
-    verbosity: int | None = _field("Ansible's verbosity, 0 to 5.")
-    extra_vars: JSON | None = _field("Extra variables. Secrets redacted.")
-    job_tags: str | None = _field("Only tasks with these tags ran.")
-    skip_tags: str | None = _field("Tasks with these tags did not run.")
-    start_at_task: str | None = _field("Task it began with.")
-    timeout: int | None = _field("Seconds it may take, as AWX sends it: 0 is the server's default, negative is no limit.")
-    force_handlers: bool | None = _field("Whether handlers run after a failure.")
-    use_fact_cache: bool | None = _field("Whether facts are kept between jobs.")
-    organization_id: int | None = _field("Organization that owns it.")
-    organization_name: str | None = _field("Name of that organization.")
-    unified_job_template_id: int | None = _field("AWX's id for whatever it was launched from.")
-    execution_environment_id: int | None = _field("Container image it ran in, as AWX's record of it.")
-    execution_environment_name: str | None = _field("Name of that execution environment.")
-    instance_group_id: int | None = _field("Group of instances that it was assigned to.")
-    instance_group_name: str | None = _field("Name of that group.")
-    failed: bool | None = _field("AWX's own boolean: true for failed, error and canceled.")
-    modified_at: DateTime | None = _field("AWX's `modified`. It does not move when the status changes.")
-    canceled_at: DateTime | None = _field("When a stop was asked for.")
-    work_unit_id: str | None = _field("Id of the work in AWX's mesh (receptor).")
-    passwords_needed_to_start: list[str] | None = _field("Names of passwords that a launch would ask for.")
-    allow_simultaneous: bool | None = _field("Whether several jobs of its template may run at once.")
-    artifacts: JSON | None = _field("What the playbook left with set_stats, or AWX's notice that it is hidden. Redacted.")
-    diff_mode: bool | None = _field("Whether changes are shown as differences.")
-    job_slice_number: int | None = _field("Which slice of a divided launch it is; 0 when not divided.")
-    job_slice_count: int | None = _field("Slices of that launch.")
-    webhook_service: str | None = _field("`github`, `gitlab` or `bitbucket_dc`, when a webhook launched it.")
-    webhook_credential_id: int | None = _field("Credential used to report back to that service.")
-    webhook_guid: str | None = _field("The service's id of the event.")
-    launched_by_id: int | None = _field("AWX's id of who or what launched it.")
-    launched_by_type: str | None = _field("What launched it: `user`, `schedule`, `job_template` and the like.")
-    schedule_name: str | None = _field("Schedule that launched it.")
-    workflow_job_id: int | None = _field("AWX's workflow job that it is a step of.")
-    workflow_job_name: str | None = _field("Name of that workflow job.")
-    labels: list[str] | None = _field("Names of its labels.")
-    credential_names: list[str] | None = _field("Names, never contents, of its credentials.")
-    created_by: str | None = _field("User who launched it.")
-    modified_by: str | None = _field("User who changed the record last.")
-    job_args: str | None = _field(f"Command line, as JSON text. Secrets redacted. {_DETAIL_ONLY}")
-    job_cwd: str | None = _field(f"Working directory. {_DETAIL_ONLY}")
-    job_env: JSON | None = _field(f"Environment variables. Secrets redacted. {_DETAIL_ONLY}")
-    event_processing_finished: bool | None = _field(f"Whether every event, and so the log, is stored. {_DETAIL_ONLY}")
-    host_status_counts: JSON | None = _field(f"Hosts by result, in AWX's words. {_DETAIL_ONLY}")
-    playbook_counts: JSON | None = _field(f"Numbers of plays and tasks. {_DETAIL_ONLY}")
-    custom_virtualenv: str | None = _field(f"Python environment of AWX before execution environments. {_DETAIL_ONLY}")
 
 
 @strawberry.type(description="AWX inventory host: a managed machine.")
@@ -192,7 +123,7 @@ def details_of(record: Sent[Any]) -> object:
     """The details of a record. Raises TypeError for one that is not AWX's."""
     match record.fields:
         case JobRecord() as row:
-            return _execution(row)
+            return execution_details(row)
         case TemplateRecord() as row:
             return _template(row, record.raw)
         case HostRecord() as row:
@@ -203,90 +134,27 @@ def details_of(record: Sent[Any]) -> object:
             raise TypeError(f"not a record of AWX: {type(other).__name__}")
 
 
-def _execution(row: JobRecord) -> AwxExecutionDetails:
-    summary = row.summary_fields or NO_SUMMARY
-    launched_by = row.launched_by
-    return AwxExecutionDetails(
-        job_type=row.job_type or None,
-        unified_job_type=row.type or None,
-        description=row.description or None,
-        inventory_id=row.inventory,
-        inventory_name=_name(summary.inventory),
-        project_id=row.project,
-        project_name=_name(summary.project),
-        playbook=row.playbook or None,
-        scm_branch=row.scm_branch or None,
-        scm_revision=row.scm_revision or None,
-        forks=row.forks,
-        limit=row.limit or None,
-        verbosity=row.verbosity,
-        extra_vars=_variables(row.extra_vars),
-        job_tags=row.job_tags or None,
-        skip_tags=row.skip_tags or None,
-        start_at_task=row.start_at_task or None,
-        timeout=row.timeout,
-        force_handlers=row.force_handlers,
-        use_fact_cache=row.use_fact_cache,
-        organization_id=row.organization,
-        organization_name=_name(summary.organization),
-        unified_job_template_id=row.unified_job_template,
-        execution_environment_id=row.execution_environment,
-        execution_environment_name=_name(summary.execution_environment),
-        instance_group_id=row.instance_group,
-        instance_group_name=_name(summary.instance_group),
-        failed=row.failed,
-        modified_at=_at(row.modified),
-        canceled_at=_at(row.canceled_on),
-        work_unit_id=row.work_unit_id or None,
-        passwords_needed_to_start=_list(row.passwords_needed_to_start),
-        allow_simultaneous=row.allow_simultaneous,
-        artifacts=redacted(row.artifacts),
-        diff_mode=row.diff_mode,
-        job_slice_number=row.job_slice_number,
-        job_slice_count=row.job_slice_count,
-        webhook_service=row.webhook_service or None,
-        webhook_credential_id=row.webhook_credential,
-        webhook_guid=row.webhook_guid or None,
-        launched_by_id=launched_by.id if launched_by else None,
-        launched_by_type=launched_by.type if launched_by else None,
-        schedule_name=_name(summary.schedule),
-        workflow_job_id=summary.source_workflow_job.id if summary.source_workflow_job else None,
-        workflow_job_name=_name(summary.source_workflow_job),
-        labels=_names(summary.labels.results if summary.labels else None),
-        credential_names=_names(summary.credentials),
-        created_by=summary.created_by.username if summary.created_by else None,
-        modified_by=summary.modified_by.username if summary.modified_by else None,
-        job_args=redacted(row.job_args) or None,
-        job_cwd=row.job_cwd or None,
-        job_env=redacted(row.job_env),
-        event_processing_finished=row.event_processing_finished,
-        host_status_counts=JSON(row.host_status_counts) if row.host_status_counts is not None else None,
-        playbook_counts=row.playbook_counts,
-        custom_virtualenv=row.custom_virtualenv or None,
-    )
-
-
 def _template(row: TemplateRecord, raw: bytes) -> AwxJobTemplateDetails:
     summary: Summary = row.summary_fields or NO_SUMMARY
     return AwxJobTemplateDetails(
         job_type=row.job_type or None,
         inventory_id=row.inventory,
-        inventory_name=_name(summary.inventory),
+        inventory_name=name_of(summary.inventory),
         project_id=row.project,
-        project_name=_name(summary.project),
+        project_name=name_of(summary.project),
         playbook=row.playbook or None,
         scm_branch=row.scm_branch or None,
         organization_id=row.organization,
-        organization_name=_name(summary.organization),
+        organization_name=name_of(summary.organization),
         execution_environment_id=row.execution_environment,
-        execution_environment_name=_name(summary.execution_environment),
+        execution_environment_name=name_of(summary.execution_environment),
         last_job_failed=row.last_job_failed,
-        last_run_at=_at(row.last_job_run),
-        next_run_at=_at(row.next_job_run),
+        last_run_at=date_time(row.last_job_run),
+        next_run_at=date_time(row.next_job_run),
         forks=row.forks,
         limit=row.limit or None,
         verbosity=row.verbosity,
-        extra_vars=_variables(row.extra_vars),
+        extra_vars=variables(row.extra_vars),
         job_tags=row.job_tags or None,
         skip_tags=row.skip_tags or None,
         start_at_task=row.start_at_task or None,
@@ -303,8 +171,8 @@ def _template(row: TemplateRecord, raw: bytes) -> AwxJobTemplateDetails:
         custom_virtualenv=row.custom_virtualenv or None,
         prevent_instance_group_fallback=row.prevent_instance_group_fallback,
         prompts=_prompts(raw),
-        labels=_names(summary.labels.results if summary.labels else None),
-        credential_names=_names(summary.credentials),
+        labels=names_of(summary.labels.results if summary.labels else None),
+        credential_names=names_of(summary.credentials),
         created_by=summary.created_by.username if summary.created_by else None,
         modified_by=summary.modified_by.username if summary.modified_by else None,
     )
@@ -316,17 +184,17 @@ def _host(row: HostRecord) -> AwxHostDetails:
         host_id=row.id,
         description=row.description or None,
         inventory_id=row.inventory,
-        inventory_name=_name(summary.inventory),
+        inventory_name=name_of(summary.inventory),
         cloud_instance_id=row.instance_id or None,
-        variables=_variables(row.variables),
+        variables=variables(row.variables),
         has_active_failures=row.has_active_failures,
         has_inventory_sources=row.has_inventory_sources,
         last_job_id=row.last_job,
         last_job_host_summary_id=row.last_job_host_summary,
-        facts_modified_at=_at(row.ansible_facts_modified),
-        groups=_names(summary.groups.results if summary.groups else None),
-        created_at=_at(row.created),
-        modified_at=_at(row.modified),
+        facts_modified_at=date_time(row.ansible_facts_modified),
+        groups=names_of(summary.groups.results if summary.groups else None),
+        created_at=date_time(row.created),
+        modified_at=date_time(row.modified),
         created_by=summary.created_by.username if summary.created_by else None,
         modified_by=summary.modified_by.username if summary.modified_by else None,
     )
@@ -359,40 +227,12 @@ def _instance(row: InstanceRecord) -> AwxInstanceDetails:
         managed=row.managed,
         managed_by_policy=row.managed_by_policy,
         health_check_pending=row.health_check_pending,
-        health_check_started_at=_at(row.health_check_started),
-        last_health_check_at=_at(row.last_health_check),
-        last_seen_at=_at(row.last_seen),
-        created_at=_at(row.created),
-        modified_at=_at(row.modified),
+        health_check_started_at=date_time(row.health_check_started),
+        last_health_check_at=date_time(row.last_health_check),
+        last_seen_at=date_time(row.last_seen),
+        created_at=date_time(row.created),
+        modified_at=date_time(row.modified),
     )
-
-
-def _at(text: str | None) -> DateTime | None:
-    moment: Instant | None = instant(text)
-    return None if moment is None else DateTime(moment)
-
-
-def _name(related: Named | None) -> str | None:
-    return related.name if related else None
-
-
-def _names(related: tuple[Named, ...] | None) -> list[str] | None:
-    return None if related is None else [one.name for one in related if one.name]
-
-
-def _list(values: tuple[T, ...] | None) -> list[T] | None:
-    return None if values is None else list(values)
-
-
-def _variables(text: str | None) -> JSON | None:
-    """Variables as AWX holds them: JSON text, or YAML text, which stays text."""
-    if not text:
-        return None
-    without = redacted(text)
-    try:
-        return JSON(msgspec.json.decode(without))
-    except msgspec.DecodeError:
-        return JSON(without)
 
 
 def _prompts(raw: bytes) -> list[str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import msgspec
 
 from adapters.awx import keys
+from adapters.awx.kinds import JOB, PAGES, WORKFLOW
 from adapters.awx.records import (
     HostRecord,
     HostSummaryRecord,
@@ -52,6 +53,9 @@ NO_SUMMARY = Summary()
 JOB_OF_ROW = frozenset({"name", "description", "state", "web_url", "finished_at", "execution_counts"})
 """What an execution's row tells of its job."""
 
+WORKFLOW_OF_ROW = frozenset({"name", "web_url"})
+"""What the row of an execution tells of the workflow job that launched it: of its status too little (see ``status_of``)."""
+
 HOST_OF_ROW = frozenset({"name", "node_kind", "web_url"})
 """What a host summary tells of its host."""
 
@@ -77,7 +81,7 @@ class Mapper:
     # --- executions
 
     def execution(self, raw: bytes, *, full: bool = False) -> Execution:
-        """A record of ``/jobs/``; ``full`` when it came from its own URL."""
+        """A unified job of any type; ``full`` when it came from its own URL."""
         row = _JOB.decode(raw)
         status = status_of(row.status, canceling=bool(row.canceled_on))
         if status is ExecutionStatus.UNKNOWN:
@@ -92,6 +96,7 @@ class Mapper:
             status=status,
             raw_status=row.status,
             job=self._job_of(row),
+            parent=self._parent_of(row),
             status_message=row.job_explanation or None,
             error=_error(row, status),
             attempts=(Attempt(1, started, finished),),
@@ -106,15 +111,19 @@ class Mapper:
                 (launched_by.name if launched_by else None) or None,
             ),
             nodes=self._nodes_of(row),
-            targets_elsewhere=True,
+            # AWX keeps results by host for jobs alone.
+            targets_elsewhere=type_of(row) == JOB,
             node_counts=_node_counts(row),
-            web_url=self._page("jobs/playbook", row.id, "output"),
+            web_url=self._page(f"jobs/{PAGES[type_of(row)]}", row.id, "output"),
             record=Sent(row, raw, full),
         )
 
     def _job_of(self, row: JobRecord) -> Job | None:
-        """The template as the row mentions it; None when it was deleted, or its job came from no template."""
-        if row.job_template is None:
+        """The template as the row mentions it; None when it was deleted, or its job came from no template.
+
+        Only job templates are jobs here: runs of other types have none, nor has the workflow job of a sliced job.
+        """
+        if row.job_template is None or type_of(row) != JOB:
             return None
         template = (row.summary_fields or NO_SUMMARY).job_template or Named()
         return Job(
@@ -124,6 +133,21 @@ class Mapper:
             description=template.description or None,
             web_url=self._page("templates/job_template", row.job_template, "details"),
             known=JOB_OF_ROW,
+        )
+
+    def _parent_of(self, row: JobRecord) -> Execution | None:
+        """The workflow job that launched it, as the row mentions it; None when nothing did, or it is gone."""
+        workflow = (row.summary_fields or NO_SUMMARY).source_workflow_job
+        if workflow is None or workflow.id is None:
+            return None
+        return Execution(
+            key=self._key("execution", workflow.id),
+            name=workflow.name or str(workflow.id),
+            tie=(workflow.id,),
+            status=status_of(workflow.status, canceling=False),
+            raw_status=workflow.status or None,
+            web_url=self._page(f"jobs/{PAGES[WORKFLOW]}", workflow.id, "output"),
+            known=WORKFLOW_OF_ROW if workflow.name else WORKFLOW_OF_ROW - {"name"},
         )
 
     def _nodes_of(self, row: JobRecord) -> tuple[NodeResult, ...]:
@@ -250,6 +274,11 @@ class Mapper:
 
     def _page(self, place: str, row_id: int, tab: str) -> str | None:
         return None if self.ui is None else f"{self.ui}#/{place}/{row_id}/{tab}"
+
+
+def type_of(row: JobRecord) -> str:
+    """The type of a unified job; a job's where AWX names none that is known."""
+    return row.type if row.type is not None and row.type in PAGES else JOB
 
 
 def latest_job(summary: Summary) -> int | None:

@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 from adapters.awx import conditions, keys
 from adapters.awx.client import Param
 from adapters.awx.conditions import Conditions
+from adapters.awx.kinds import ONLY_JOBS, Listing
 from adapters.awx.planning_status import FINAL, launched, push_status
 from adapters.awx.words import FINAL_WORDS
 from gateway.model import JobState, NodeKind
@@ -72,11 +73,11 @@ class Leg:
     rank: int | None = None
 
 
-def plan(query: ListQuery) -> ScanPlan:
-    """How AWX would answer the query."""
+def plan(query: ListQuery, listing: Listing = ONLY_JOBS) -> ScanPlan:
+    """How AWX would answer the query; ``listing`` says what its executions are."""
     match query.filter:
         case ExecutionFilter() as given:
-            return _executions(given, query.order)
+            return _executions(given, query.order, listing)
         case JobFilter() as given:
             return _jobs(given, query.order)
         case NodeFilter() as given:
@@ -86,18 +87,19 @@ def plan(query: ListQuery) -> ScanPlan:
 # --- executions ----------------------------------------------------------------------------------------------------
 
 
-def _executions(given: ExecutionFilter, order: Order) -> ScanPlan:
-    asked = Conditions()
-    _ask_nodes(asked, given)
-    if given.search is not None:
+def _executions(given: ExecutionFilter, order: Order, listing: Listing) -> ScanPlan:
+    asked = Conditions(params=listing.params)
+    _ask_nodes(asked, given, listing)
+    if given.search is not None and listing.names:
         _ask_search(asked, given.search)
     if given.statuses is not None:
         push_status(asked, given.statuses)
     if given.raw_statuses is not None:
         asked.push("rawStatus", conditions.listed("status", given.raw_statuses))
     if given.jobs is not None:
-        _ask_ids(asked, "jobId", "job_template", (keys.number(key) for key in given.jobs))
-    _ask_text(asked, "name", "name", given.name)
+        _ask_ids(asked, "jobId", listing.of_job("job_template"), (keys.number(key) for key in given.jobs))
+    if listing.names:
+        _ask_text(asked, "name", "name", given.name)
     if given.trigger_kinds is not None:
         asked.push("triggerKind", launched(given.trigger_kinds))
     _ask_range(asked, "createdAt", "created", given.created_at)
@@ -107,11 +109,12 @@ def _executions(given: ExecutionFilter, order: Order) -> ScanPlan:
         asked.push("activeDuring", conditions.during(given.active_during))
     # AWX's elapsed counts up while a job runs, and its stored column, which sorts, does not: it holds for ended jobs only.
     sorts = order.field is not OrderField.DURATION or ("status" in asked.pushed and (given.statuses or FINAL) <= FINAL)
-    return _plan(asked, (_leg("jobs/", asked, given, order if sorts else _NEWEST),), exact=sorts)
+    return _plan(asked, (_leg(listing.path, asked, given, order if sorts else _NEWEST),), exact=sorts)
 
 
-def _ask_nodes(asked: Conditions, given: ExecutionFilter) -> None:
+def _ask_nodes(asked: Conditions, given: ExecutionFilter, listing: Listing) -> None:
     """Nodes in any role. Rows show executor and controller, never the hosts: what concerns those cannot stay behind."""
+    host = listing.of_job("job_host_summaries__host")
     if given.nodes is None and given.node_name is None:
         return
     if given.nodes is not None and given.node_name is not None:
@@ -127,28 +130,28 @@ def _ask_nodes(asked: Conditions, given: ExecutionFilter) -> None:
             asked,
             part,
             [
-                ([] if not hosts else conditions.numbers("job_host_summaries__host", hosts)),
-                ([] if not names else conditions.listed("job_host_summaries__host_name", names)),
+                ([] if not hosts else conditions.numbers(host, hosts)),
+                ([] if not names else conditions.listed(f"{host}_name", names)),
                 ([] if not instances else conditions.listed("execution_node", instances)),
                 ([] if not instances else conditions.listed("controller_node", instances)),
             ],
         )
     else:
-        _ask_node_name(asked, given.node_name or TextMatch())
+        _ask_node_name(asked, given.node_name or TextMatch(), f"{host}_name")
     if by_host and part in asked.pushed:
         asked.unseen.add(part)
         if _may_be_open(given):
             asked.caveat = _UNENDED_HOSTS
 
 
-def _ask_node_name(asked: Conditions, match: TextMatch) -> None:
+def _ask_node_name(asked: Conditions, match: TextMatch, host_name: str) -> None:
     if match.parts != 1:
         asked.unsupported = _ONE_NODE_PART
         return
     if "" in (match.starts_with, match.contains):
         asked.unsupported = _NODE_TEXT
         return
-    found = [conditions.text(name, match) for name in ("job_host_summaries__host_name", "execution_node", "controller_node")]
+    found = [conditions.text(name, match) for name in (host_name, "execution_node", "controller_node")]
     if not all(complete for _, complete in found):
         asked.unsupported = _NODE_TEXT
         return

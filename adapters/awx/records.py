@@ -41,6 +41,14 @@ class NamedList(Struct, frozen=True):
     results: tuple[Named, ...] = ()
 
 
+class WorkflowSummary(Struct, frozen=True):
+    """The workflow job of which something was a step; ``{}`` once AWX no longer knows which one it was."""
+
+    id: int | None = None
+    name: str | None = None
+    status: str | None = None
+
+
 class RecentJob(Struct, frozen=True):
     """One of the last ten jobs of a template. AWX sorts them by ``-finished``, open ones first and in no order."""
 
@@ -58,7 +66,9 @@ class Summary(Struct, frozen=True):
     execution_environment: Named | None = None
     instance_group: Named | None = None
     schedule: Named | None = None
-    source_workflow_job: Named | None = None
+    source_workflow_job: WorkflowSummary | None = None
+    unified_job_template: Named | None = None
+    credential: Named | None = None
     created_by: Person | None = None
     modified_by: Person | None = None
     labels: NamedList | None = None
@@ -76,7 +86,11 @@ class LaunchedBy(Struct, frozen=True):
 
 
 class JobRecord(Struct, frozen=True, kw_only=True):
-    """A row of ``/jobs/``: one run of a template. The last eight fields come with the job's own URL only."""
+    """A row of ``/jobs/`` or ``/unified_jobs/``: one run of any type, with the fields of its type.
+
+    From ``job_args`` to ``custom_virtualenv`` fields come with the run's own URL only. What follows them only some types
+    have; those of inventory updates and system jobs were never recorded, and are as AWX's serializers say.
+    """
 
     id: int
     type: str | None = None
@@ -135,6 +149,25 @@ class JobRecord(Struct, frozen=True, kw_only=True):
     host_status_counts: dict[str, int] | None = None
     playbook_counts: Any = None
     custom_virtualenv: str | None = None
+    is_sliced_job: bool | None = None
+    credential: int | None = None
+    local_path: str | None = None
+    scm_type: str | None = None
+    scm_url: str | None = None
+    scm_refspec: str | None = None
+    scm_clean: bool | None = None
+    scm_track_submodules: bool | None = None
+    scm_delete_on_update: bool | None = None
+    module_name: str | None = None
+    module_args: str | None = None
+    become_enabled: bool | None = None
+    inventory_source: int | None = None
+    source: str | None = None
+    source_path: str | None = None
+    source_vars: str | None = None
+    source_project: int | None = None
+    overwrite: bool | None = None
+    overwrite_vars: bool | None = None
 
 
 class TemplateRecord(Struct, frozen=True, kw_only=True):

@@ -100,6 +100,9 @@ def value_of(tables: Tables, row: Row, column: Column) -> Any:
             return Decimal(str(value))
         case Kind.JSON if value is not None:
             return json.dumps(value)
+        case Kind.TEXT if column.name == "name" and row.get("type") == "ad_hoc_command":
+            # Answers show the module alone (AdHocCommandSerializer); the column has its arguments too (AdHocCommand.save).
+            return ": ".join(part for part in (row["module_name"], row["module_args"]) if part)
         case Kind.TYPE:
             return row["type"].replace("_", "")
         case _:

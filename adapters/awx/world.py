@@ -1,6 +1,6 @@
 """The data behind the AWX simulator: plain mutable tables of records as AWX 24.6.1 would send them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -10,7 +10,8 @@ from typing import Any, Self
 from adapters.awx import world_generate
 from adapters.awx.world_jobs import forget, job_row, merge, summary_row
 from adapters.awx.world_links import link_hosts, link_instances, link_templates
-from adapters.awx.world_rows import ACTIVE, DETAIL_FIELDS, DETAIL_ONLY, FAILED, Row, host_row, stamp, template_row
+from adapters.awx.world_rows import ACTIVE, DETAIL_FIELDS, DETAIL_ONLY, FAILED, Row, host_row, stamp, template_row, url
+from adapters.awx.world_unified import become_step, unified_row, weave
 
 Table = dict[int, Row]
 
@@ -123,13 +124,51 @@ class World:
         self.update_execution(row_id, **overrides)
         return row_id
 
+    def add_unified_job(self, kind: str, **overrides: Any) -> int:
+        """Add a run of another type than job, pending unless told otherwise, and answer its id.
+
+        ``kind`` is ``workflow_job``, ``project_update``, ``inventory_update``, ``ad_hoc_command`` or ``system_job``;
+        ``overrides`` as for :meth:`add_execution`.
+        """
+        row_id: int = overrides.pop("id", max(self.executions, default=0) + 1)
+        organization, user = self.organizations[min(self.organizations)], self.users[min(self.users)]
+        self.executions[row_id] = unified_row(kind, row_id, organization, user, stamp(self.now))
+        self.update_execution(row_id, **overrides)
+        return row_id
+
+    def add_workflow_job(self, steps: Sequence[int], **overrides: Any) -> int:
+        """Add a workflow job that launched the runs ``steps``, and the nodes that say so; answers its id."""
+        row_id = self.add_unified_job("workflow_job", **overrides)
+        workflow = self.executions[row_id]
+        for step in steps:
+            become_step(self.executions[step], workflow)
+            node_id = max(self.workflow_job_nodes, default=0) + 1
+            self.workflow_job_nodes[node_id] = {
+                "id": node_id,
+                "type": "workflow_job_node",
+                "url": url("workflow_job_nodes", node_id),
+                "related": {"job": self.executions[step]["url"], "workflow_job": workflow["url"]},
+                "summary_fields": {},
+                "created": workflow["created"],
+                "modified": workflow["created"],
+                "job": step,
+                "workflow_job": row_id,
+                "identifier": f"node-{node_id}",
+            }
+        return row_id
+
+    def add_workflows(self) -> None:
+        """Let some of a generated world's jobs be steps of workflow jobs, which are added (see ``world_unified.weave``)."""
+        weave(self)
+
     def update_execution(self, row_id: int, **fields: Any) -> None:
         """Change fields of a job, as described for :meth:`add_execution`. Raises KeyError for an unknown id."""
         row = self.executions[row_id]
         changes = {key: stamp(value) if isinstance(value, datetime) else value for key, value in fields.items()}
         if "status" in changes:
             changes.setdefault("failed", changes["status"] in FAILED)
-            changes.setdefault("event_processing_finished", changes["status"] not in ACTIVE)
+            if "event_processing_finished" in row:
+                changes.setdefault("event_processing_finished", changes["status"] not in ACTIVE)
         merge(row, changes)
         forget(row, *(key for key, value in changes.items() if value is None and key in row["related"]))
         if "elapsed" not in changes and row["started"] and row["finished"]:

@@ -28,9 +28,16 @@ DETAIL_FIELDS: Mapping[str, Any] = {
 }
 """What only a job's own URL sends, with the values of a job that never ran (contract section 5)."""
 
+_RUN_ONLY = tuple(key for key in DETAIL_FIELDS if key in ("job_args", "job_cwd", "job_env", "result_traceback"))
+
 DETAIL_ONLY: Mapping[str, tuple[str, ...]] = {
     "job": tuple(DETAIL_FIELDS),
     "project_update": tuple(key for key in DETAIL_FIELDS if key != "custom_virtualenv"),
+    # These as UnifiedJobListSerializer and WorkflowJobSerializer say; only lists of them were recorded.
+    "workflow_job": _RUN_ONLY,
+    "inventory_update": (*_RUN_ONLY, "event_processing_finished"),
+    "ad_hoc_command": (*_RUN_ONLY, "event_processing_finished"),
+    "system_job": (*_RUN_ONLY, "event_processing_finished"),
 }
 """The fields that lists leave out, by type (recordings job_* and project_update_detail)."""
 

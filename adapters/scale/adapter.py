@@ -55,14 +55,9 @@ class ScaleAdapter:
         base = urlsplit(settings.base_url)
         # Scale's own pages lie at the root of the host unless a proxy moves them.
         self._map = Mapper(name, settings.ui_url or f"{base.scheme}://{base.netloc}/")
-        self._client = ScaleClient(client)
+        self._client = ScaleClient(client, version=base.path.rstrip("/").rpartition("/")[2])
         self._slots = asyncio.Semaphore(_AT_ONCE)
         self._errors: dict[int, ErrorRecord] = {}
-        self._readers: Mapping[Kind, Callable[[Raw], Entity]] = {
-            "job": self._job,
-            "node": self._node,
-            "execution": self._listed_execution,
-        }
 
     # --- lists
 
@@ -92,7 +87,7 @@ class ScaleAdapter:
         envelope = await self._client.page(PATHS[scan.kind], scan.params, window)
         if envelope is None:
             return Page((), returned=0, more=False, here=window.offset)
-        rows = _readable(envelope.results, self._readers[scan.kind])
+        rows = _readable(envelope.results, await self._reader(scan.kind))
         values = (order_value(row, scan.order.field) for row in rows)
         passed = scan.floor is not None and any(value is not None and value < scan.floor for value in values)
         return Page(
@@ -117,7 +112,7 @@ class ScaleAdapter:
                 held = _readable(sent, lambda raw: read(raw, ExecutionRecord))
                 if scan.errors:
                     await self._learn_errors(held)
-                context = Context(job, self._errors, nodes)
+                context = Context(job, self._errors, nodes, dated=await self._dated())
                 rows = _readable(held, partial(self._map.execution, context=context))
                 yield Page(rows, returned=len(sent), more=place < len(scan.jobs), unreadable=len(sent) - len(rows))
 
@@ -178,9 +173,10 @@ class ScaleAdapter:
             rows = _readable(sent, self._job_and_latest)
             found |= dict.fromkeys(asked, self._missing(rows, sent))
             await self._learn_errors(held for _, held in rows if held is not None)
+            dated = await self._dated()
             for job, held in rows:
                 if held is not None:
-                    latest = partial(self._map.execution, context=Context(job, self._errors))
+                    latest = partial(self._map.execution, context=Context(job, self._errors, dated=dated))
                     found[_number(job)] = self._or_fault(latest, held)
                 else:
                     found[_number(job)] = NOT_FOUND
@@ -206,7 +202,9 @@ class ScaleAdapter:
 
     async def _execution(self, number: int) -> Fetched[Execution]:
         held = await self._client.one(f"job-executions/{number}/", ExecutionRecord)
-        return NOT_FOUND if held is None else self._or_fault(self._map.execution, held)
+        if held is None:
+            return NOT_FOUND
+        return self._or_fault(partial(self._map.execution, context=Context(dated=await self._dated())), held)
 
     async def _jobs_by_id(
         self, path: str, numbers: Iterable[int]
@@ -267,8 +265,21 @@ class ScaleAdapter:
     def _node(self, raw: Raw) -> Node:
         return self._map.node(read(raw, NodeRecord))
 
-    def _listed_execution(self, raw: Raw) -> Execution:
-        return self._map.execution(read(raw, ExecutionRecord))
+    async def _reader(self, kind: Kind) -> Callable[[Raw], Entity]:
+        """What reads the rows of a kind's list."""
+        match kind:
+            case "job":
+                return self._job
+            case "node":
+                return self._node
+            case "execution":
+                context = Context(dated=await self._dated())
+                return lambda raw: self._map.execution(read(raw, ExecutionRecord), context)
+
+    async def _dated(self) -> bool:
+        """Whether executions tell when they last changed. A server that does not say which release it is counts as not."""
+        release = await self._client.release()
+        return release is not None and release.dates_changes
 
     def _job_and_latest(self, raw: Raw) -> tuple[Job, Held[ExecutionRecord] | None]:
         held = read(raw, JobRecord)

@@ -14,9 +14,11 @@ from urllib.parse import quote, urlencode
 import msgspec
 from msgspec import Raw, Struct
 
+from adapters.scale.releases import LAST_WITH_V3, Release, ReleaseProbe
+from gateway.auth import Answer
 from gateway.errors import SourceError, SourceErrorCode
 from gateway.pagination import Window
-from gateway.transport import Answer, Params, SourceClient
+from gateway.transport import Params, SourceClient
 
 LARGEST_PAGE = 1000
 """Scale silently cuts larger page sizes to this (contract, section 2)."""
@@ -260,8 +262,14 @@ def query_bytes(params: Params) -> int:
 class ScaleClient:
     """Reads from one Scale. Every method raises SourceError."""
 
-    def __init__(self, client: SourceClient) -> None:
+    def __init__(self, client: SourceClient, *, version: str) -> None:
         self._client = client
+        self._v3 = version == "v3"
+        self._probe = ReleaseProbe(self.version)
+
+    async def release(self) -> Release | None:
+        """The server's release, as far as it matters; None when it does not say."""
+        return LAST_WITH_V3 if self._v3 else await self._probe.current()
 
     async def page(self, path: str, params: Params, window: Window) -> Envelope | None:
         """The page ``window`` of a list; None when the list has become too short to have it."""
@@ -269,7 +277,7 @@ class ScaleClient:
         asked = [*params, *number, ("page_size", str(window.size))]
         # The first page of a list always exists: its 404 means that there is no such list.
         also = frozenset({404}) if number else frozenset[int]()
-        answer = await self._client.get(path, asked, also=also)
+        answer = await self._get(path, asked, also)
         return None if answer.status == 404 else self._client.decode(answer, Envelope)
 
     async def every(self, path: str, params: Params) -> list[Raw]:
@@ -292,7 +300,7 @@ class ScaleClient:
 
     async def one(self, path: str, kind: type[R]) -> Held[R] | None:
         """One record by its address; None when Scale has none there."""
-        answer = await self._client.get(path, also=frozenset({404}))
+        answer = await self._get(path, (), frozenset({404}))
         if answer.status == 404:
             if _is_json(answer):
                 return None
@@ -302,6 +310,13 @@ class ScaleClient:
             return read(self._client.decode(answer, Raw), kind)
         except ValueError as error:
             raise self.unreadable() from error
+
+    async def _get(self, path: str, params: Params, also: frozenset[int]) -> Answer:
+        try:
+            return await self._client.get(path, params, also=also)
+        except SourceError as error:
+            self._probe.fault(error)
+            raise
 
     async def version(self) -> str | None:
         """Scale's release."""

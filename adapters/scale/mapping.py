@@ -38,11 +38,15 @@ _WITHOUT_ERROR = frozenset({*Execution.__struct_fields__, "details", "raw"}) - {
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What rows that only point at their job, node and error are completed with: each by its id."""
+    """What rows that only point at their job, node and error are completed with, each by its id.
+
+    ``dated`` tells whether the server's ``last_modified`` of an execution is when that last changed (``releases``).
+    """
 
     job: Job | None = None
     errors: Mapping[int, ErrorRecord] = field(default_factory=dict)
     nodes: Mapping[int, Node] = field(default_factory=dict)
+    dated: bool = True
 
 
 _NOTHING = Context()
@@ -124,7 +128,7 @@ class Mapper:
             queued_at=instant(record.queued),
             started_at=started,
             finished_at=finished,
-            updated_at=instant(record.last_modified),
+            updated_at=instant(record.last_modified) if context.dated else None,
             duration_seconds=_seconds(started, finished),
             timeout_seconds=record.timeout,
             nodes=self._nodes(record.node, context),

@@ -1,4 +1,4 @@
-"""A simulator of Scale 3.1.0-snapshot (API v3) for reading: the HTTP face over a ``World``.
+"""A simulator of Scale 3.1.0-snapshot (API v3) and 4.4.2 (API v3 to v5) for reading: the HTTP face over a ``World``.
 
 Behaves as the recordings and the contract of Scale say, quirks included. Not simulated: writing (405), OPTIONS (405), logs,
 ``/load/``, metrics and the administration views (all of them 404).
@@ -16,7 +16,15 @@ from starlette.routing import Mount
 from starlette.types import Receive, Scope, Send
 
 from adapters.scale import simulator_views as views
-from adapters.scale.simulator_filters import BadParameterError, FieldError, MissingError, Params, paginate, with_page
+from adapters.scale.simulator_filters import (
+    GENERATIONS,
+    BadParameterError,
+    FieldError,
+    MissingError,
+    Params,
+    paginate,
+    with_page,
+)
 from adapters.scale.simulator_tables import Row
 from adapters.scale.world import World
 from gateway.testing.simulator import LoggedRequest, RequestLog
@@ -57,8 +65,10 @@ _FORMATS = {"json": "application/json", "api": "text/html", "admin": "text/html"
 class Simulator:
     """A Scale server over ``world``, whose ``now`` is the server's clock.
 
-    ``base_path`` is the versioned API (default ``/scale/api/v3``); the same API answers without its last segment, any other
-    version is a 404. ``latency_per_row`` (seconds) delays an answer by the rows it holds, as Scale's N+1 queries do.
+    ``generation`` is "3" (3.1.0-snapshot) or "4" (4.4.2). ``base_path`` is the versioned API (default ``/scale/api/v`` and
+    the generation); beside it answer the other versions that the release serves, and in generation 3 the API without a
+    version; any other version is a 404. ``latency_per_row`` (seconds) delays an answer by the rows it holds, as Scale's N+1
+    queries do.
     Scale has no authentication of its own; with ``authorization`` the simulator acts as the proxy in front of it that lets
     only requests with exactly this Authorization header pass (401 otherwise). ``GET /_log`` answers the request log as
     JSON, itself not logged.
@@ -70,10 +80,12 @@ class Simulator:
         *,
         latency_per_row: float = 0.0,
         authorization: str | None = None,
-        base_path: str = "/scale/api/v3",
+        base_path: str | None = None,
+        generation: str = "3",
     ) -> None:
         self.world = world
-        self.base_path = "/" + base_path.strip("/")
+        self.generation = GENERATIONS[generation]
+        self.base_path = "/" + (base_path or f"/scale/api/v{generation}").strip("/")
         self.latency_per_row = latency_per_row
         self.authorization = authorization
         self.app = RequestLog(Starlette(routes=[Mount("/", app=self._serve)]))
@@ -102,14 +114,14 @@ class Simulator:
             return _html(
                 404, f"<h1>Not Found</h1><p>The requested URL {html.escape(path)} was not found on this server.</p>"
             )
-        view, key, allow = route
+        view, key, allow, version = route
         headers = {"vary": "Accept, Cookie", "x-frame-options": "SAMEORIGIN", "allow": allow}
         media_type = "application/json"
         try:
             media_type = _negotiate(request)
             if request.method not in {"GET", "HEAD"}:
                 return _json(405, {"detail": f'Method "{request.method}" not allowed.'}, headers)
-            status, body = 200, await self._answer(view, key, query, request)
+            status, body = 200, await self._answer(view, key, version, request)
         except _NotAcceptableError:
             status, body = 406, {"detail": "Could not satisfy the request Accept header."}
         except BadParameterError as error:
@@ -120,18 +132,25 @@ class Simulator:
             return _html(500, "<h1>Server Error (500)</h1>")
         return _browsable(status, body, headers) if media_type == "text/html" else _json(status, body, headers)
 
-    def _route(self, path: str) -> tuple[views.View, str, str] | None:
-        """The view, id and allowed methods of a path, under the versioned base or under the unprefixed one."""
-        for base in (self.base_path, self.base_path.rpartition("/")[0]):
+    def _route(self, path: str) -> tuple[views.View, str, str, str] | None:
+        """The view, id, allowed methods and API version of a path."""
+        for base, version in self._bases():
             if path.startswith(base + "/"):
                 rest = path[len(base) + 1 :]
                 for pattern, view, allow in _ROUTES:
                     if match := pattern.fullmatch(rest):
-                        return view, match[1] if pattern.groups else "", allow
+                        return view, match[1] if pattern.groups else "", allow, version
         return None
 
-    async def _answer(self, view: views.View, key: str, query: str, request: Request) -> Row:
-        params = Params(query, self.world.now)
+    def _bases(self) -> list[tuple[str, str]]:
+        """Where the API answers, and by which version."""
+        root, _, own = self.base_path.rpartition("/")
+        bases = [(self.base_path, own), *((f"{root}/{version}", version) for version in self.generation.versions)]
+        return [*bases, (root, "v3")] if self.generation.unprefixed else bases
+
+    async def _answer(self, view: views.View, key: str, version: str, request: Request) -> Row:
+        query = request.scope["query_string"].decode("latin-1")
+        params = Params(query, self.world.now, self.generation, version)
         found = view(self.world, params, key)
         if isinstance(found, dict):
             await asyncio.sleep(self.latency_per_row)

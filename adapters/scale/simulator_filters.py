@@ -63,12 +63,38 @@ def column(tables: Tables, table: str, path: str) -> Accessor:
     return lambda row: row[name]
 
 
-class Params:
-    """The query string of a request, read with the rules of Scale's ``util/rest.py``; unknown names are never looked at."""
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """A release of Scale and what sets it apart (contract, section 0).
 
-    def __init__(self, query: str, now: datetime) -> None:
+    ``versions`` are the API versions that it serves; ``unprefixed`` tells whether it also answers without one,
+    ``hides_superseded`` whether its lists leave out superseded jobs unless asked for them.
+    """
+
+    release: str
+    versions: tuple[str, ...]
+    unprefixed: bool
+    hides_superseded: bool
+
+
+GENERATIONS = {
+    "3": Generation("3.1.0-snapshot", ("v3",), unprefixed=True, hides_superseded=False),
+    "4": Generation("4.4.2", ("v3", "v4", "v5"), unprefixed=False, hides_superseded=True),
+}
+"""The recorded releases."""
+
+
+class Params:
+    """The query string of a request, read with the rules of Scale's ``util/rest.py``; unknown names are never looked at.
+
+    ``generation`` and ``version`` say which release is asked, and by which version of its API.
+    """
+
+    def __init__(self, query: str, now: datetime, generation: Generation, version: str) -> None:
         self.query = query
         self.now = now
+        self.generation = generation
+        self.version = version
         self._pairs = parse_qsl(query, keep_blank_values=True)
 
     def texts(self, name: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""What the reading views of Scale (API v3) answer: detail objects, and selections that are still to be paged.
+"""What the reading views of Scale (API v3 to v5) answer: detail objects, and selections that are still to be paged.
 
 Source: ``*/views.py`` and the managers in ``*/models.py`` at 9e5aacd73; checked against the recordings. Mesos is away here
 as it was for the recordings: ``/status/`` reports it offline and node details end in ``disconnected``.
@@ -31,9 +31,9 @@ def _renderer(world: World, serializer: Serializer) -> Callable[[Row], Row]:
     return lambda row: serializer.render(world.tables, row)
 
 
-def version(_world: World, _params: Params, _key: str) -> Row:
+def version(_world: World, params: Params, _key: str) -> Row:
     """``/version/``."""
-    return {"version": "3.1.0-snapshot"}
+    return {"version": params.generation.release}
 
 
 def status(world: World, _params: Params, _key: str) -> Row:
@@ -63,6 +63,7 @@ def execution(world: World, _params: Params, key: str) -> Row:
 
 
 def _jobs(world: World, params: Params, render: Callable[[Row], Row]) -> Selection:
+    hidden = params.generation.hides_superseded and not params.boolean("include_superseded")
     conditions: Conditions = [
         ("status", params.texts("status")),
         ("id", params.integers("job_id")),
@@ -70,6 +71,10 @@ def _jobs(world: World, params: Params, render: Callable[[Row], Row]) -> Selecti
         ("job_type__name", params.texts("job_type_name")),
         ("job_type__category", params.texts("job_type_category")),
         ("error__category", params.texts("error_category")),
+        (
+            "is_superseded",
+            [False] if hidden else [],
+        ),
     ]
     return select(world.tables, "jobs", params, conditions, render)
 
@@ -95,8 +100,11 @@ def jobs_with_latest_execution(world: World, params: Params, _key: str) -> Selec
     return _jobs(world, params, render)
 
 
-def job(world: World, _params: Params, key: str) -> Row:
-    """``/jobs/{id}/`` with all its executions, newest first, unpaged; files and recipes are not simulated: always empty."""
+def job(world: World, params: Params, key: str) -> Row:
+    """``/jobs/{id}/`` with all its executions, newest first, unpaged; files and recipes are not simulated: always empty.
+
+    Lists of files went away with API v4.
+    """
     row = _get(world.jobs, key)
     tries = sorted(world.executions_of(row["id"]), key=lambda each: each["created"], reverse=True)
     return {
@@ -105,8 +113,7 @@ def job(world: World, _params: Params, key: str) -> Row:
         "job_exes": [t.EXECUTION_BASE.render(world.tables, each) for each in tries],
         "inputs": [],
         "outputs": [],
-        "input_files": [],
-        "products": [],
+        **({"input_files": [], "products": []} if params.version == "v3" else {}),
     }
 
 

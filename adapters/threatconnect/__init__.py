@@ -20,14 +20,13 @@ __all__ = ["ThreatConnectFactory", "ThreatConnectSettings", "factory"]
 class ThreatConnectSettings(SourceSettings):
     """What a ThreatConnect source needs: ``base_url`` of its API, such as ``https://tc.example/api/``.
 
-    ``execution_parameters`` and ``job_parameters`` are the TQL keywords that the server lists under
-    ``OPTIONS /v3/job/executions/tql`` and ``OPTIONS /v3/jobs/tql``: only those are used to filter and to sort. The defaults
-    are what public examples prove (contract of ThreatConnect, section 6.6).
+    Which TQL keywords may be used to filter and to sort, the server says under ``OPTIONS /v3/job/executions/tql`` and
+    ``OPTIONS /v3/jobs/tql``. ``execution_parameters`` and ``job_parameters`` say it in its place: it is not asked then.
     """
 
     base_url: str
-    execution_parameters: frozenset[str] = frozenset({"jobId", "completedTime"})
-    job_parameters: frozenset[str] = frozenset({"id", "name"})
+    execution_parameters: frozenset[str] | None = None
+    job_parameters: frozenset[str] | None = None
 
 
 class ThreatConnectFactory:
@@ -54,14 +53,10 @@ class ThreatConnectFactory:
         return Simulator(World.generate(seed, size, now))
 
     def simulator_settings(self, origin: str) -> dict[str, Any]:
-        from adapters.threatconnect.planning import EXECUTION_PARAMETERS, JOB_PARAMETERS
-
         return {
             "kind": self.kind,
             "base_url": f"{origin}/api/",
             "auth": {"type": "token", "token": "APIV2:s3cr3t-token"},
-            "execution_parameters": sorted(EXECUTION_PARAMETERS),
-            "job_parameters": sorted(JOB_PARAMETERS),
         }
 
 

@@ -22,15 +22,28 @@ from adapters.threatconnect.client import (
     present,
     read,
 )
+from adapters.threatconnect.discovery import Discovery
+from adapters.threatconnect.lanes import merged_pages
 from adapters.threatconnect.mapping import Mapper
-from adapters.threatconnect.planning import ListScan, Offered, Params, capabilities, number_of, plan, pushable, server_of
+from adapters.threatconnect.planning import (
+    PROVEN_EXECUTION_PARAMETERS,
+    PROVEN_JOB_PARAMETERS,
+    ListScan,
+    MergedScan,
+    Offered,
+    Params,
+    SerialScan,
+    capabilities,
+    plan,
+)
+from adapters.threatconnect.terms import number_of, pushable, server_of
 from adapters.threatconnect.tql import Among, text_of
 from gateway.errors import SourceError, SourceErrorCode
 from gateway.model import Entity, Execution, Job, Key, Kind, Node
 from gateway.pagination import Window, numbered_pages
 from gateway.query import ListQuery, Order, OrderField
 from gateway.redaction import redacted
-from gateway.spi import NOT_FOUND, Fetched, NotFound, Page, Ping, ScanPlan, Start
+from gateway.spi import NOT_FOUND, Capabilities, Fetched, NotFound, Page, Ping, ScanPlan, Start
 from gateway.transport import SourceClient
 
 if TYPE_CHECKING:
@@ -48,10 +61,30 @@ class ThreatConnectAdapter:
     """One ThreatConnect server."""
 
     def __init__(self, name: str, settings: "ThreatConnectSettings", client: SourceClient) -> None:
-        self._offered = Offered.among(settings.execution_parameters, settings.job_parameters)
-        self.capabilities = capabilities(self._offered)
         self._map = Mapper(name)
         self._client = ThreatConnectClient(client)
+        self._executions = Discovery(
+            lambda: self._client.parameters(EXECUTIONS), PROVEN_EXECUTION_PARAMETERS, settings.execution_parameters
+        )
+        self._jobs = Discovery(lambda: self._client.parameters(JOBS), PROVEN_JOB_PARAMETERS, settings.job_parameters)
+
+    # --- what the server can do
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What is known of the server now: more once it has been asked."""
+        return capabilities(self._offered)
+
+    @property
+    def _offered(self) -> Offered:
+        return Offered.among(self._executions.keywords, self._jobs.keywords, complete=self._executions.complete)
+
+    async def discover(self, kind: Kind) -> None:
+        if kind != "node":
+            await (self._jobs if kind == "job" else self._executions).learn()
+
+    def refuse_tql(self, text: str) -> str | None:
+        return self._offered.refusal(text)
 
     # --- lists
 
@@ -59,23 +92,46 @@ class ThreatConnectAdapter:
         return plan(query, self._offered)
 
     async def scan(self, plan: ScanPlan, start: Start) -> AsyncIterator[Page[Entity]]:
-        native: ListScan = plan.native
-        if native.order is None:
-            # It will be read whole: the fewer pages the better.
-            start = replace(start, rows=LARGEST_PAGE)
-        order = native.order or Order(OrderField.NATIVE)
-        # A place that has to be found by search takes the total.
-        count = start.count or start.at is not None
         jobs: dict[int, Job | None] = {}
-        pages = numbered_pages(
-            lambda window: self._window(native, window, count, jobs), start, order, LARGEST_PAGE, any_offset=True
-        )
+        match plan.native:
+            case MergedScan() as merged:
+                pages = merged_pages(
+                    merged,
+                    start,
+                    lambda scan, rows: self._window(scan, Window(0, rows), False, jobs),
+                    lambda: self.count(plan),
+                )
+            case SerialScan(scans):
+                pages = self._serial(scans, start, jobs)
+            case scan:
+                pages = self._numbered(scan, start, jobs)
         async for page in pages:
             yield page
 
+    def _numbered(self, scan: ListScan, start: Start, jobs: dict[int, Job | None]) -> AsyncIterator[Page[Entity]]:
+        if scan.order is None:
+            # It will be read whole: the fewer pages the better.
+            start = replace(start, rows=LARGEST_PAGE)
+        order = scan.order or Order(OrderField.NATIVE)
+        # A place that has to be found by search takes the total.
+        count = start.count or start.at is not None
+        return numbered_pages(
+            lambda window: self._window(scan, window, count, jobs), start, order, LARGEST_PAGE, any_offset=True
+        )
+
+    async def _serial(
+        self, scans: Sequence[ListScan], start: Start, jobs: dict[int, Job | None]
+    ) -> AsyncIterator[Page[Entity]]:
+        for scan in scans:
+            async for page in self._numbered(scan, start, jobs):
+                yield replace(page, more=page.more or scan is not scans[-1])
+
     async def count(self, plan: ScanPlan) -> int | None:
-        native: ListScan = plan.native
-        return (await self._client.page(native.path, native.params, Window(0, 1), count=True)).count
+        native: ListScan | MergedScan = plan.native
+        scan = native.whole if isinstance(native, MergedScan) else native
+        if scan is None:
+            return None
+        return (await self._client.page(scan.path, scan.params, Window(0, 1), count=True)).count
 
     async def _window(self, scan: ListScan, window: Window, count: bool, jobs: dict[int, Job | None]) -> Page[Entity]:
         """A page; ``jobs`` are those that earlier pages of the scan looked up, and gets what this one does."""
@@ -83,7 +139,7 @@ class ThreatConnectAdapter:
         rows: Sequence[Entity]
         unnamed = 0
         if scan.path == JOBS:
-            rows = _readable(envelope.data, self._job)
+            rows = _readable(envelope.data, self._read_job)
         else:
             held = _readable(envelope.data, _execution)
             if scan.names:
@@ -125,7 +181,7 @@ class ThreatConnectAdapter:
         return found
 
     async def _rows_of_jobs(self, asked: Sequence[int], params: Params) -> dict[int, Fetched[Job]] | SourceError:
-        return await self._keyed(JOBS, Among("id", tuple(asked)), params, asked, self._job, lambda job: int(job.tie[0]))
+        return await self._keyed(JOBS, Among("id", tuple(asked)), params, asked, self._read_job, lambda job: int(job.tie[0]))
 
     async def _keyed(
         self,
@@ -153,15 +209,17 @@ class ThreatConnectAdapter:
     async def fetch(self, keys: Sequence[Key]) -> Sequence[Fetched[Entity]]:
         found: dict[Key, Fetched[Entity]] = dict.fromkeys(keys, NOT_FOUND)
         executions = {key: pair for key in found if key.kind == "execution" and (pair := _pair(key)) is not None}
+        servers = {key: name for key in found if key.kind == "node" and (name := server_of(key.parts)) is not None}
+        if executions or servers:
+            await self._executions.learn()
         held = await self._fetch_executions(set(executions.values()))
         jobs = {key: number for key in found if key.kind == "job" and (number := _number(key)) is not None}
         owners = {job for (job, _), answer in held.items() if isinstance(answer, Held)}
         rows = await self._fetch_jobs(sorted({*jobs.values(), *owners}))
         found |= {key: rows[number] for key, number in jobs.items()}
         found |= {key: self._named(held[pair], rows.get(pair[0], NOT_FOUND)) for key, pair in executions.items()}
-        for key in found:
-            if key.kind == "node" and (server := server_of(key.parts)) is not None:
-                found[key] = await self._fetch_server(server)
+        for key, name in servers.items():
+            found[key] = await self._fetch_server(name)
         return [found[key] for key in keys]
 
     async def fetch_full(self, key: Key) -> Fetched[Entity]:
@@ -294,7 +352,7 @@ class ThreatConnectAdapter:
     async def aclose(self) -> None:
         return None
 
-    def _job(self, raw: Raw) -> Job:
+    def _read_job(self, raw: Raw) -> Job:
         return self._map.job(read(raw, JobRecord))
 
 

@@ -3,6 +3,7 @@
 Records name the fields as ThreatConnect sends them. Every field but ``id`` may be missing or null. Instants are still texts.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -13,6 +14,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from adapters.threatconnect.tql import Among, text_of
+from gateway.auth import Answer
 from gateway.errors import SourceError, SourceErrorCode
 from gateway.pagination import Window
 from gateway.transport import Params, SourceClient
@@ -22,10 +24,14 @@ JOBS = "v3/jobs"
 LARGEST_PAGE = 10_000
 """The most rows that ThreatConnect sends at once (contract, section 3)."""
 
-QUERY_BYTES = 1800
-"""How long filter and order may grow: queries from 2000 characters on need another form (contract, section 5)."""
+QUERY_BYTES = 1500
+"""How long a filter may grow in a query. Queries from 2000 characters on need another form (contract, section 5): what is
+left is for the address, the order, the window, and the place where a sorted list is resumed."""
 
 _IDS_PER_CALL = 200
+_BAD_REQUEST = 400
+_TQL_REFUSED = "0x2001"
+_KEYWORD = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}\Z", re.ASCII)
 
 R = TypeVar("R", bound=Struct)
 
@@ -78,6 +84,23 @@ class Envelope(Struct, frozen=True):
     count_failure: int | None = msgspec.field(default=None, name="countFailure")
 
 
+class _Parameter(Struct, frozen=True):
+    keyword: str
+
+
+class _Parameters(Struct, frozen=True):
+    """The TQL parameters of a list, as ``OPTIONS .../tql`` answers."""
+
+    data: list[_Parameter]
+    status: str
+
+
+class _Refusal(Struct, frozen=True):
+    """The body of an error (contract, section 5). Its message may quote what was asked, and is not read."""
+
+    code: str = msgspec.field(default="", name="errCode")
+
+
 def present(raw: Raw) -> bool:
     """Whether the field that is kept undecoded is there and is not null."""
     return bool(raw) and bytes(raw) != b"null"
@@ -104,10 +127,10 @@ def query_bytes(params: Params) -> int:
     return len(urlencode(params, quote_via=quote, safe=":,"))
 
 
-def id_chunks(parameter: str, ids: Iterable[int]) -> Iterator[tuple[int, ...]]:
-    """``ids`` in as few lists as one request can ask for."""
+def id_chunks(parameter: str, ids: Iterable[int], beside: int = 0) -> Iterator[tuple[int, ...]]:
+    """``ids`` in as few lists as one request can ask for, ``beside`` being the bytes that the query has already."""
     chunk: list[int] = []
-    size = spent = query_bytes([("tql", text_of(Among(parameter, (0, 0))))])
+    size = spent = beside + query_bytes([("tql", text_of(Among(parameter, (0, 0))))])
     for each in ids:
         length = len(str(each)) + 1
         if chunk and (len(chunk) == _IDS_PER_CALL or size + length > QUERY_BYTES):
@@ -126,21 +149,49 @@ class ThreatConnectClient:
         self._client = client
 
     async def page(self, path: str, params: Params, window: Window, *, count: bool = False) -> Envelope:
-        """The rows of a list in ``window``. ``count`` asks for the total, which only comes with the first row."""
+        """The rows of a list in ``window``. ``count`` asks for the total, which only comes with the first row.
+
+        TQL that the server refuses (error 0x2001) is UNSUPPORTED.
+        """
         asked = [*params, ("resultLimit", str(window.size))]
         if window.offset:
             asked.append(("resultStart", str(window.offset)))
         elif count:
             asked.append(("count", "true"))
-        envelope = self._client.decode(await self._client.get(path, asked), Envelope)
+        answer = await self._client.get(path, asked, also=frozenset({_BAD_REQUEST}))
+        if answer.status == _BAD_REQUEST:
+            raise self._refused(answer)
+        envelope = self._client.decode(answer, Envelope)
         if envelope.status != "Success":
             raise self.fault(SourceErrorCode.BAD_RESPONSE, "It says that the request did not succeed.")
         return envelope
+
+    async def parameters(self, path: str) -> frozenset[str]:
+        """The keywords of the TQL parameters that the server offers for a list; an answer without any is a fault."""
+        listed = self._client.decode(await self._client.options(f"{path}/tql"), _Parameters)
+        keywords = frozenset(each.keyword for each in listed.data if _KEYWORD.match(each.keyword))
+        if listed.status != "Success" or not keywords:
+            raise self.fault(SourceErrorCode.BAD_RESPONSE, "It does not say which TQL parameters it offers.")
+        return keywords
+
+    def _refused(self, answer: Answer) -> SourceError:
+        """The fault that a refused request is."""
+        try:
+            refusal = msgspec.json.decode(answer.content, type=_Refusal)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            refusal = _Refusal()
+        if refusal.code == _TQL_REFUSED:
+            return self.fault(
+                SourceErrorCode.UNSUPPORTED,
+                f"It refused the TQL of this request ({_TQL_REFUSED}): a parameter, operator or value it does not take.",
+                answer.status,
+            )
+        return self.fault(SourceErrorCode.BAD_RESPONSE, "It refused the request.", answer.status)
 
     def unreadable(self) -> SourceError:
         """The fault of a record that is not what it should be."""
         return self.fault(SourceErrorCode.BAD_RESPONSE, "Its record could not be read.")
 
-    def fault(self, code: SourceErrorCode, message: str) -> SourceError:
+    def fault(self, code: SourceErrorCode, message: str, status: int | None = None) -> SourceError:
         """A fault of this source."""
-        return SourceError(code, message, source=self._client.source)
+        return SourceError(code, message, source=self._client.source, http_status=status)

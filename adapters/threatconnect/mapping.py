@@ -32,7 +32,11 @@ EXECUTION_STATUS: Mapping[str, ExecutionStatus] = {
 
 JOB_STATE: Mapping[bool, JobState] = {True: JobState.ACTIVE, False: JobState.INACTIVE}
 
-_FOLDED = {word.lower(): status for word, status in EXECUTION_STATUS.items()}
+STATUS_SPELLED: Mapping[str, ExecutionStatus] = {
+    spelled: status for word, status in EXECUTION_STATUS.items() for spelled in (word, word.lower(), word.upper())
+}
+"""Every spelling that counts as one of the words. TQL may tell case apart (contract, section 6.1), so a filter names them
+all; a spelling that it could not name would be lost."""
 
 # What no job of ThreatConnect has: nobody needs to be asked for it.
 _NEVER = frozenset({"description", "created_at", "updated_at", "finished_at", "execution_counts", "web_url"})
@@ -116,9 +120,8 @@ class Mapper:
         A word that is not known stays UNKNOWN even so: apps may end in a partial failure, whose word nobody published, and
         that must not pass for a success because it has a ``completedTime``.
         """
-        word = (record.status or "").strip()
-        if word:
-            status = _FOLDED.get(word.lower())
+        if word := record.status:
+            status = STATUS_SPELLED.get(word)
             if status is None:
                 UNKNOWN_STATUS.labels(self.source, word[:64]).inc()
             return status or ExecutionStatus.UNKNOWN

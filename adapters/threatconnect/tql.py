@@ -13,7 +13,8 @@ Value = str | int | bool
 Operator = Literal["=", ">=", "<"]
 
 _PARAMETER = re.compile(r"[A-Za-z][A-Za-z0-9_]*\Z", re.ASCII)
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+# Halves of surrogate pairs among them: they are no characters, and no address can hold them.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 class TqlSyntaxError(ValueError):
@@ -57,6 +58,20 @@ class Missing:
 
 
 @dataclass(frozen=True, slots=True)
+class Present:
+    """``parameter is not null``."""
+
+    parameter: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verbatim:
+    """TQL that a person wrote. Whoever makes one has had it judged: it must not end the parentheses it is put in."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Both:
     """All of the terms hold."""
 
@@ -70,7 +85,7 @@ class Either:
     terms: tuple["Condition", ...]
 
 
-Condition = Compare | Among | Missing | Both | Either
+Condition = Compare | Among | Missing | Present | Verbatim | Both | Either
 
 
 def text_of(condition: Condition) -> str:
@@ -84,6 +99,10 @@ def text_of(condition: Condition) -> str:
             return f"{_name(parameter)} in ({','.join(map(_literal, values))})"
         case Missing(parameter):
             return f"{_name(parameter)} is null"
+        case Present(parameter):
+            return f"{_name(parameter)} is not null"
+        case Verbatim(text):
+            return f"({text})"
         case Both(terms):
             return " and ".join(f"({text_of(term)})" if isinstance(term, Both) else text_of(term) for term in terms)
         case Either(terms):
@@ -146,14 +165,17 @@ class _Token:
         return self.text.lower() if self.kind in {"word", "symbol"} else ""
 
 
-def judge(text: str) -> None:
-    """Whether a text is TQL by its grammar; which parameters a server has, and of which types, is not judged.
+def judge(text: str) -> Sequence[tuple[str, int]]:
+    """The parameters that a text names, each with its position, if it is TQL by its grammar.
 
-    Raises TqlSyntaxError. Nesting deeper than 50 is refused.
+    Parameters inside of a nested query, such as ``hasGroup(id = 1)``, are other objects' and not among them. Which
+    parameters a server has, and of which types, is not judged. Raises TqlSyntaxError. Control characters in texts and
+    nesting deeper than 50 are refused.
     """
     judge = _Judge(_tokens(text))
     judge.either()
     judge.expect_end()
+    return judge.parameters
 
 
 def _tokens(text: str) -> Sequence[_Token]:
@@ -164,6 +186,8 @@ def _tokens(text: str) -> Sequence[_Token]:
         if match is None:
             quote = text[position] in "\"'"
             raise TqlSyntaxError(position, "a text that does not end, or a bad escape" if quote else "no TQL")
+        if (control := _CONTROL.search(match[0])) is not None:
+            raise TqlSyntaxError(position + control.start(), "a control character in a text")
         tokens.append(_Token(match.lastgroup or "", match[0], position))
         position = _skip_space(text, match.end())
     return [*tokens, _Token("end", "", position)]
@@ -181,6 +205,8 @@ class _Judge:
         self._tokens = tokens
         self._place = 0
         self._depth = 0
+        self._nested = 0
+        self.parameters: list[tuple[str, int]] = []
 
     def either(self) -> None:
         """Terms with OR between them, each of terms with AND between them."""
@@ -217,9 +243,13 @@ class _Judge:
             return
         if self._token.kind != "word" or self._token.keyword in _RESERVED:
             raise TqlSyntaxError(self._token.position, "expected a parameter")
+        if not self._nested:
+            self.parameters.append((self._token.text, self._token.position))
         self._place += 1
         if self._accept("("):
+            self._nested += 1
             self._closed()
+            self._nested -= 1
         elif self._accept("is"):
             self._accept("not")
             self._expect("null")

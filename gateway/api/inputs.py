@@ -113,6 +113,12 @@ class DateTimeRange:
 )
 class ExecutionFilter:
     search: str | None = optional("Case-insensitive substring of `name` or `statusMessage`.")
+    tql: str | None = optional(
+        "A condition of your own in TQL, ThreatConnect's query language, and-ed with the rest. Only sources that speak TQL "
+        "are asked, the others report SKIPPED. What is no TQL, or names a parameter that no such source offers, is refused "
+        "with position and reason; without any such source nobody judges it. "
+        'Example: `exitMessage contains "timeout"`.'
+    )
     source: list[str] | None = optional("Source names.")
     source_kind: list[str] | None = optional("Adapter kinds, as in Source.kind.")
     status: list[model.ExecutionStatus] | None = optional("One of these.")
@@ -180,6 +186,7 @@ def execution_parts(gateway: Gateway, wanted: ExecutionFilter | None, now: int) 
         trigger_kinds=_set(wanted.trigger_kind),
         actor=_text(wanted.actor),
         search=search or None,
+        tql=given(wanted.tql),
         created_at=_range(wanted.created_at, now),
         started_at=_range(wanted.started_at, now),
         finished_at=_range(wanted.finished_at, now),

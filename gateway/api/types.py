@@ -16,6 +16,7 @@ from gateway.api.context import Info
 from gateway.api.details import at_row_strength, detail_union, details_of
 from gateway.api.lists import list_execution_nodes, nested_executions
 from gateway.api.scalars import JSON, DateTime
+from gateway.api.selection import selection
 from gateway.api.values import field
 from gateway.merge import SourceReport as Report
 from gateway.merge import SourceReportState
@@ -96,6 +97,9 @@ _CAMEL = {
 }
 
 
+_OF_THE_KEY = frozenset({"__typename", "id", "source", "nativeId"})
+
+
 class ErrorView:
     """Behind ExecutionError: the error, and whose it is."""
 
@@ -123,6 +127,19 @@ async def traceback(parent: ErrorView, info: Info) -> str | None:
         return parent.error.traceback
     full = existing(await info.context.session.loaders.full(key))
     return full.error.traceback if isinstance(full, model.Execution) and full.error is not None else None
+
+
+async def parent_execution(execution: model.Execution, info: Info) -> Any:
+    """The execution that launched this one: as its row mentions it while that is enough, else as a look-up gives it."""
+    parent = _read(execution, info, "parent")
+    parent = await parent if isawaitable(parent) else parent
+    if parent is None or parent.known is None:
+        return parent
+    at_hand = _OF_THE_KEY | {_CAMEL.get(name, name) for name in parent.known}
+    if selection(info._raw_info).keys() <= at_hand:  # noqa: SLF001 - strawberry has no public way to the field nodes
+        return parent
+    # What has no record of its own stays what was said of it (DECISIONS 17).
+    return existing(await info.context.session.loaders.entity(parent.key)) or parent
 
 
 async def latest_execution(parent: model.Job, info: Info) -> Any:
@@ -179,6 +196,7 @@ class SourceCapabilities:
     batch_size: int = field("Largest number of objects one upstream request can fetch by id; 1 when there is no multi-get.")
     logs: bool = field("Whether it keeps logs that can be read.")
     nodes: bool = field("Whether it can list its nodes.")
+    tql: bool = field("Whether it speaks TQL, so that `ExecutionFilter.tql` can be asked of it.")
     cancel_execution: bool = field("Whether one execution can be stopped through it.")
     cancel_job: bool = field("Whether a job with all its open executions can be stopped through it.")
     rerun: model.RerunSupport = field("What a re-run amounts to.")
@@ -426,6 +444,12 @@ class Execution(Resource):
         "Null when the source no longer knows it (an AWX job outlives its deleted template).",
         Job | None,
         lambda parent, info: _read(parent, info, "job"),
+    )
+    parent = computed(
+        "The execution that launched it as a step of its own: the workflow job of an AWX job. Null where nothing did, and "
+        "where the source does not tell.",
+        "Execution | None",
+        parent_execution,
     )
     status: model.ExecutionStatus = field("The unified status.")
     raw_status: str | None = field("The source's own word, verbatim. Null only when the source sent none.")

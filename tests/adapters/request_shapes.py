@@ -16,7 +16,13 @@ from gateway.transport import USER_AGENT
 from tests.adapters import test_awx_simulator
 
 RECORDINGS = Path(__file__).parents[1] / "recordings"
-BASES = {"awx": "/api/v2/", "scale": "/scale/api/v3/"}
+BASES = (
+    ("awx", "/api/v2/"),
+    ("scale", "/scale/api/v3/"),
+    # The same lists (contract of Scale, section 0): what was recorded of one version holds for the others.
+    ("scale", "/scale/api/v4/"),
+    ("scale", "/scale/api/v5/"),
+)
 Shape = tuple[str, str, str]
 """(system, path below the API's base with ids as {id}, parameter name; empty for the path alone)"""
 
@@ -35,21 +41,39 @@ LISTED: list[tuple[str, str, str, str]] = [
         f"(not__)?{DATES}(__(gt|gte|lt|lte|isnull))?",
         "one lookup back end; created__lte, __gt and isnull recorded",
     ),
-    ("awx", "jobs/", "elapsed(__(gt|gte|lt|lte))?", "the same lookups on a number; elapsed__gt is recorded"),
+    ("awx", "(unified_)?jobs/", "elapsed(__(gt|gte|lt|lte))?", "the same lookups on a number; elapsed__gt is recorded"),
     ("awx", ".*", f"(or__)?{TEXTS}(__(in|icontains|istartswith))?", "lookups of section 4; __in and iexact are recorded"),
     (
         "awx",
-        "jobs/",
-        f"(or__)?job_host_summaries__{TEXTS}(__(in|icontains|istartswith))?",
+        "(unified_)?jobs/",
+        f"(or__)?(job__)?job_host_summaries__{TEXTS}(__(in|icontains|istartswith))?",
         "a span (section 4 names it), inside the or group or alone; job_host_summaries__host is recorded",
     ),
-    ("awx", "jobs/", "(or__)?job_host_summaries__host(__in)?", "job_host_summaries__host is recorded; __in is a lookup"),
-    ("awx", "jobs/", "(or__)?canceled_on__isnull", "canceled_on__isnull is recorded; or__ is recorded with other columns"),
     (
         "awx",
-        "jobs/",
+        "(unified_)?jobs/",
+        "(or__)?(job__)?job_host_summaries__host(__in)?",
+        "job_host_summaries__host is recorded; __in is a lookup",
+    ),
+    (
+        "awx",
+        "(unified_)?jobs/",
+        "(or__)?canceled_on__isnull",
+        "canceled_on__isnull is recorded; or__ is recorded with other columns",
+    ),
+    (
+        "awx",
+        "(unified_)?jobs/",
         "(or__|not__)?(status|launch_type)(__in)?",
         "not__status, or__status__in and status__in are recorded; section 4 joins them",
+    ),
+    ("awx", "(unified|workflow)_jobs/", "id__in", "one filter back end; recorded on jobs and hosts"),
+    ("awx", "unified_jobs/", "job__job_template__in", "job__job_template is recorded on this list; __in is a lookup"),
+    (
+        "awx",
+        r"(workflow_jobs|inventory_updates|ad_hoc_commands|system_jobs)/\{id\}/",
+        "",
+        "the url of a recorded row of the type, where one is; the address of a project update is recorded itself",
     ),
     ("awx", "job_templates/", "status", "a database column of the template (section 4)"),
     ("awx", "hosts/|jobs/\\{id\\}/job_host_summaries/", "enabled|failed", "database columns (sections 4 and 6)"),
@@ -85,7 +109,7 @@ def observe(request: LoggedRequest) -> None:
 
 
 def shapes(method: str, path: str, query: str) -> Iterator[Shape]:
-    for system, base in BASES.items():
+    for system, base in BASES:
         if method == "GET" and path.startswith(base):
             below = re.sub(r"(?<=/)\d+(?=/)", "{id}", "/" + path.removeprefix(base)).lstrip("/")
             yield (system, below, "")

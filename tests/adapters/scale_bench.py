@@ -54,15 +54,19 @@ class Bench:
     codec: CursorCodec = field(default_factory=lambda: CursorCodec(b"test"))
 
     @classmethod
-    def open(cls, size: int = 300, seed: int = 1, **given: Any) -> "Bench":
+    def open(cls, size: int = 300, seed: int = 1, generation: str = "3", **given: Any) -> "Bench":
         world = World.generate(seed, size, NOW)
-        simulator = Simulator(world)
+        simulator = Simulator(world, generation=generation)
+        given.setdefault("base_url", f"http://scale.example{simulator.base_path}/")
         between = Between(httpx.ASGITransport(app=simulator.app))
         return cls(world, simulator, adapter_over(between, **given), between)
 
     def asked(self) -> list[str]:
         """Path and query of every request since the last call."""
-        found = [f"{each.path.removeprefix('/scale/api/v3/')}?{each.query}".rstrip("?") for each in self.simulator.log]
+        found = [
+            f"{each.path.removeprefix(f'{self.simulator.base_path}/')}?{each.query}".rstrip("?")
+            for each in self.simulator.log
+        ]
         self.simulator.log.clear()
         return found
 

@@ -28,6 +28,7 @@ RAW_ONLY = {"url", "related", "summary_fields"}
 
 IGNORED = {
     "launched_by.url": "a link into the API, as url is",
+    "workflow_job.workflow_job_template": "its unified_job_template once more",
     "job_template.type": "the kind of details says it",
     "job_template.host_config_key": "a secret that lets hosts launch the template",
     "host.type": "the kind of details says it",
@@ -66,6 +67,9 @@ def recorded() -> Iterator[Recorded]:
 
 MAPPED: dict[str, Callable[[bytes, bool], Any]] = {
     "job": lambda raw, full: MAPPER.execution(raw, full=full),
+    "workflow_job": lambda raw, full: MAPPER.execution(raw, full=full),
+    "project_update": lambda raw, full: MAPPER.execution(raw, full=full),
+    "ad_hoc_command": lambda raw, full: MAPPER.execution(raw, full=full),
     "job_template": lambda raw, _full: MAPPER.job(raw),
     "host": lambda raw, _full: MAPPER.host(raw),
     "instance": lambda raw, _full: MAPPER.instance(raw),

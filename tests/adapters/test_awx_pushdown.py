@@ -13,6 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from adapters.awx.adapter import AwxAdapter
+from adapters.awx.kinds import PATHS, Listing
 from adapters.awx.planning import plan
 from adapters.awx.simulator import Simulator
 from adapters.awx.world import World
@@ -36,6 +37,9 @@ from tests.adapters.awx_bench import EVERY_ORDER, NEWEST, NOW, adapter_on
 
 T = TypeVar("T")
 S = ExecutionStatus
+Types = tuple[str, ...]
+JOBS: Types = ("job",)
+EVERY_TYPE: Types = tuple(PATHS)
 
 
 @cache
@@ -62,15 +66,22 @@ def world() -> World:
             controller_node="exec-a.example.org" if number % 4 else "awx-1.example.org",
             launched_by={"id": 1, "name": "søren", "type": "user"},
         )
+    for number, kind in enumerate(EVERY_TYPE[1:] * 2):
+        word = ("successful", "running", "error", "pending")[number % 4]
+        ended = crowd + timedelta(seconds=number) if word in ("successful", "error") else None
+        started = None if word == "pending" else crowd
+        row_id = made.add_unified_job(kind, status=word, created=crowd, started=started, finished=ended)
+        if kind not in ("workflow_job", "project_update"):
+            made.update_execution(row_id, execution_node="exec-a.example.org", controller_node="awx-1.example.org")
     return made
 
 
 @cache
-def everything() -> list[Execution]:
+def everything(types: Types = JOBS) -> list[Execution]:
     """Every execution with all its nodes, as the model would have it if AWX's list rows told of hosts."""
     made = world()
-    rows: list[Execution] = run(lambda adapter: read(adapter, ExecutionFilter(), NEWEST))
-    assert {row.tie[0] for row in rows} == set(made.executions)
+    rows: list[Execution] = run(lambda adapter: read(adapter, ExecutionFilter(), NEWEST), types)
+    assert {row.tie[0] for row in rows} == {row["id"] for row in made.executions.values() if row["type"] in types}
     summaries = list(made.job_host_summaries.values())
 
     def whole(row: Execution) -> Execution:
@@ -81,13 +92,13 @@ def everything() -> list[Execution]:
     return [whole(row) for row in rows]
 
 
-def adapter_of(made: World) -> AwxAdapter:
-    return adapter_on(httpx.ASGITransport(app=Simulator(made).app))
+def adapter_of(made: World, types: Types = JOBS) -> AwxAdapter:
+    return adapter_on(httpx.ASGITransport(app=Simulator(made).app), job_types=list(types))
 
 
-def run(work: Callable[[AwxAdapter], Awaitable[T]]) -> T:
+def run(work: Callable[[AwxAdapter], Awaitable[T]], types: Types = JOBS) -> T:
     async def main() -> T:
-        return await work(adapter_of(world()))
+        return await work(adapter_of(world(), types))
 
     return asyncio.run(main())
 
@@ -170,10 +181,10 @@ def status_filters(draw: st.DrawFn) -> ExecutionFilter:
     return ExecutionFilter(statuses=draw(subset(S)), search=draw(st.none() | st.just("deploy")))
 
 
-def agree(wanted: ExecutionFilter, order: Order, rows: int) -> None:
+def agree(wanted: ExecutionFilter, order: Order, rows: int, types: Types = JOBS) -> None:
     """Pushed and gateway predicates together give the rows of the plain predicate, in order; each pushed part is exact."""
-    made = plan(ListQuery("execution", wanted, order))
-    truth = [row for row in everything() if predicate(wanted)(row)]
+    made = plan(ListQuery("execution", wanted, order), Listing(types))
+    truth = [row for row in everything(types) if predicate(wanted)(row)]
     if made.unsupported is not None:
         assert wanted.nodes or wanted.node_name
         return
@@ -184,8 +195,8 @@ def agree(wanted: ExecutionFilter, order: Order, rows: int) -> None:
     async def both(adapter: AwxAdapter) -> tuple[list[Execution], int | None]:
         return await read(adapter, wanted, order, rows), await adapter.count(made)
 
-    scanned, count = run(both)
-    whole = {row.key: row for row in everything()}
+    scanned, count = run(both, types)
+    whole = {row.key: row for row in everything(types)}
     residual = parts_of(wanted) - made.pushed
     assert all(predicate(wanted, residual)(whole[row.key]) for row in scanned), "a pushed part let too much pass"
     kept = [row.key for row in scanned if predicate(wanted, made.unseen)(row)]
@@ -202,6 +213,14 @@ def agree(wanted: ExecutionFilter, order: Order, rows: int) -> None:
 @example(ExecutionFilter(statuses=frozenset({S.RUNNING, S.CANCELING}), search="deploy"), NEWEST, 5)
 def test_pushing_down_changes_nothing(wanted: ExecutionFilter, order: Order, rows: int) -> None:
     agree(wanted, order, rows)
+
+
+@given(filters(), st.sampled_from(EVERY_ORDER), st.integers(2, 60), st.sampled_from([EVERY_TYPE, EVERY_TYPE[:4]]))
+@settings(max_examples=100, deadline=None)
+@example(ExecutionFilter(name=TextMatch(equals="shell")), NEWEST, 5, EVERY_TYPE)
+@example(ExecutionFilter(name=TextMatch(starts_with="Nightly")), NEWEST, 5, EVERY_TYPE[:4])
+def test_nor_in_the_list_of_all_types(wanted: ExecutionFilter, order: Order, rows: int, types: Types) -> None:
+    agree(wanted, order, rows, types)
 
 
 @given(status_filters(), st.sampled_from(EVERY_ORDER), st.integers(2, 60))

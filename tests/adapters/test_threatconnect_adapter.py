@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from adapters.threatconnect import ThreatConnectSettings, factory
 from adapters.threatconnect.details import ThreatConnectExecutionDetails, ThreatConnectJobDetails
+from adapters.threatconnect.simulator_tables import Profile
 from gateway.errors import SourceError
 from gateway.merge import SourceReportState
 from gateway.model import Execution, ExecutionStatus, Key
@@ -23,7 +24,6 @@ from tests.adapters.threatconnect_bench import NEWEST, NOW, Bench, found, key
 
 OLDEST = Order(OrderField.CREATED_AT, descending=False)
 NATIVE = Order(OrderField.NATIVE)
-MINIMAL: dict[str, Any] = {"execution_parameters": ["jobId", "completedTime"], "job_parameters": ["id", "name"]}
 
 
 def numbers(rows: Iterable[Any]) -> list[int]:
@@ -76,15 +76,16 @@ class TestLists:
         survivors = [number for number in before if number not in gone]
         assert [number for number in got if number in set(survivors)] == survivors
 
-    @pytest.mark.parametrize("given", [{}, MINIMAL], ids=["full", "minimal"])
-    async def test_an_order_that_the_source_cannot_sort_by_is_one_request(self, given: dict) -> None:
-        bench = Bench(**given)
-        page, after = await bench.page(ExecutionFilter(), Order(OrderField.FINISHED_AT, descending=False), 100)
+    @pytest.mark.parametrize("profile", Profile)
+    async def test_an_order_that_the_source_cannot_sort_by_is_one_request(self, profile: Profile) -> None:
+        bench = Bench(profile=profile)
+        oldest = Order(OrderField.STARTED_AT, descending=False)
+        page, after = await bench.page(ExecutionFilter(), oldest, 100)
         assert len(bench.asked()) == 1
-        rest, _ = await bench.page(ExecutionFilter(), Order(OrderField.FINISHED_AT, descending=False), 300, after)
-        ends = [row.finished_at for row in [*page.rows, *rest.rows]]
-        assert len(ends) == 300
-        assert ends == sorted(ends, key=lambda end: (end is None, end.us if end else 0))
+        rest, _ = await bench.page(ExecutionFilter(), oldest, 300, after)
+        begun = [row.started_at for row in [*page.rows, *rest.rows]]
+        assert len(begun) == 300
+        assert begun == sorted(begun, key=lambda start: (start is None, start.us if start else 0))
 
     async def test_what_is_asked(self) -> None:
         bench = Bench()
@@ -97,7 +98,7 @@ class TestLists:
         }
         assert set(page.reports["tc"].residual) == {"search", "status"}
         assert bench.asked() == [
-            'v3/job/executions?tql=jobId = 1 and (status = "Failed" or status is null)'
+            'v3/job/executions?tql=jobId = 1 and (status in ("FAILED","Failed","failed") or status is null)'
             "&sorting=queueTime desc id asc&resultLimit=51",
             "v3/jobs?tql=id = 1&resultLimit=2",
         ]
@@ -113,6 +114,18 @@ class TestLists:
         ends = {number: row["completedTime"] or row["failedTime"] for number, row in bench.world.executions.items()}
         assert set(numbers(page.rows)) == {number for number, end in ends.items() if end is not None and end >= since}
         assert {row.status for row in page.rows} >= {ExecutionStatus.FAILED, ExecutionStatus.SUCCEEDED}
+
+    @pytest.mark.parametrize("case_sensitive", [True, False])
+    async def test_a_status_is_found_however_it_is_spelled(self, case_sensitive: bool) -> None:
+        """Whether TQL tells case apart depends on the server's database (contract, section 6.1)."""
+        bench = Bench()
+        bench.simulator.case_sensitive = case_sensitive
+        numbered = list(bench.world.executions)[:3]
+        for number, word in zip(numbered, ("completed", "COMPLETED", "Completed"), strict=True):
+            bench.world.executions[number]["status"] = word
+        page, _ = await bench.page(ExecutionFilter(statuses=frozenset({ExecutionStatus.SUCCEEDED})), first=500)
+        truth = {number for number, row in bench.world.executions.items() if (row["status"] or "").lower() == "completed"}
+        assert set(numbers(page.rows)) >= truth >= set(numbered)
 
     async def test_names_take_one_look_up_for_a_page(self) -> None:
         bench = Bench()
@@ -193,7 +206,7 @@ class TestFetch:
         assert jobs.startswith("v3/jobs?tql=id in (1,2,3")
 
     async def test_executions_where_there_is_no_id_to_ask_for(self) -> None:
-        bench = Bench(**MINIMAL)
+        bench = Bench(profile=Profile.MINIMAL)
         keys = bench.executions(12)
         answers = await bench.adapter.fetch([*keys, key("execution", 1, 99_999)])
         assert [found(answer).key for answer in answers[:-1]] == keys
@@ -224,9 +237,9 @@ class TestFetch:
         full = found(await bench.adapter.fetch_full(execution))
         assert dataclasses.asdict(bench.adapter.details(full)) == dataclasses.asdict(bench.adapter.details(found(row)))  # type: ignore[call-overload]
 
-    @pytest.mark.parametrize("given", [{}, MINIMAL], ids=["full", "minimal"])
-    async def test_servers_are_known_from_executions(self, given: dict) -> None:
-        bench = Bench(**given)
+    @pytest.mark.parametrize("profile", Profile)
+    async def test_servers_are_known_from_executions(self, profile: Profile) -> None:
+        bench = Bench(profile=profile)
         names = ["tc-job", "rack7/slot:3%2A", "tc-job-münchen", "nowhere"]
         keys = [Key("node", "tc", bench.adapter.parse_native_id("node", name) or ()) for name in names]
         answers = await bench.adapter.fetch(keys)
@@ -313,8 +326,7 @@ class TestFactory:
         given = ThreatConnectSettings.model_validate(
             {"name": "tc", "kind": "threatconnect", "base_url": "https://tc.example/api"}
         )
-        assert given.execution_parameters == {"jobId", "completedTime"}
-        assert given.job_parameters == {"id", "name"}
+        assert (given.execution_parameters, given.job_parameters) == (None, None)
 
     def test_importing_is_cheap(self) -> None:
         script = (

@@ -111,7 +111,7 @@ class TestRecordings:
     @pytest.mark.parametrize(
         ("name", "code"),
         [
-            ("synthetic_error_tql_parse", SourceErrorCode.BAD_RESPONSE),
+            ("synthetic_error_tql_parse", SourceErrorCode.UNSUPPORTED),
             ("synthetic_error_internal", SourceErrorCode.UNAVAILABLE),
             ("appauth_expired_token", SourceErrorCode.UNAUTHENTICATED),
             ("v2_owners", SourceErrorCode.BAD_RESPONSE),

@@ -189,7 +189,9 @@ def test_recorded_failure() -> None:
         ("Failed", ExecutionStatus.FAILED),
         ("Queued", ExecutionStatus.QUEUED),
         ("Running", ExecutionStatus.RUNNING),
-        (" failed ", ExecutionStatus.FAILED),
+        (" failed ", ExecutionStatus.UNKNOWN),
+        ("fAILED", ExecutionStatus.UNKNOWN),
+        ("FAILED", ExecutionStatus.FAILED),
         ("COMPLETED", ExecutionStatus.SUCCEEDED),
         # Must not pass for a success because it has a completedTime.
         ("Partial Failure", ExecutionStatus.UNKNOWN),

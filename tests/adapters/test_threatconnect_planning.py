@@ -4,7 +4,6 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
-from urllib.parse import quote, urlencode
 
 import httpx
 import pytest
@@ -18,17 +17,19 @@ from adapters.threatconnect.planning import (
     EXECUTION_PARAMETERS,
     JOB_PARAMETERS,
     ListScan,
+    MergedScan,
     Offered,
     Params,
+    SerialScan,
     capabilities,
-    number_of,
     plan,
 )
 from adapters.threatconnect.simulator import Simulator
 from adapters.threatconnect.simulator_tables import EXECUTIONS as EXECUTIONS_ENDPOINT
 from adapters.threatconnect.simulator_tables import JOBS as JOBS_ENDPOINT
 from adapters.threatconnect.simulator_tables import Profile
-from adapters.threatconnect.tql import Among, text_of
+from adapters.threatconnect.terms import number_of
+from adapters.threatconnect.tql import Among, Both, text_of
 from adapters.threatconnect.world import World
 from gateway.model import Entity, ExecutionStatus, JobState, Key, Kind, NodeKind, TriggerKind
 from gateway.query import (
@@ -58,6 +59,7 @@ KINDS: dict[type, Kind] = {ExecutionFilter: "execution", JobFilter: "job", NodeF
 
 FULL = Offered(EXECUTION_PARAMETERS, JOB_PARAMETERS)
 PROVEN = Offered(frozenset({"jobId", "completedTime"}), frozenset({"id", "name"}))
+BY_END = frozenset({"completedTime", "failedTime", "id"})
 OFFERED = {Profile.FULL: FULL, Profile.MINIMAL: PROVEN}
 
 
@@ -92,13 +94,17 @@ PUSHED: list[tuple[Filter, str | None, set[str]]] = [
     (ExecutionFilter(), None, set()),
     (ExecutionFilter(jobs=keys("job", 174)), "jobId = 174", {"jobId"}),
     (ExecutionFilter(jobs=keys("job", 20, 3, "x", "007")), "jobId in (3,20)", {"jobId"}),
-    # The query would be too long.
-    (ExecutionFilter(jobs=keys("job", *range(1, 900))), None, set()),
+    # Too many even for several lists.
+    (ExecutionFilter(jobs=keys("job", *range(1, 2100))), None, set()),
     # Rows without a word have the status that their instants say.
-    (ExecutionFilter(statuses=frozenset({S.FAILED})), '(status = "Failed" or status is null)', set()),
+    (
+        ExecutionFilter(statuses=frozenset({S.FAILED})),
+        '(status in ("FAILED","Failed","failed") or status is null)',
+        set(),
+    ),
     (
         ExecutionFilter(statuses=frozenset({S.QUEUED, S.RUNNING, S.PENDING, S.CANCELING})),
-        '(status in ("Queued","Running") or status is null)',
+        '(status in ("QUEUED","Queued","RUNNING","Running","queued","running") or status is null)',
         set(),
     ),
     # Words that nobody knows cannot be asked for.
@@ -140,7 +146,7 @@ PUSHED: list[tuple[Filter, str | None, set[str]]] = [
     (ExecutionFilter(active_during=InstantRange(NOON, None)), None, set()),
     (
         ExecutionFilter(jobs=keys("job", 1), statuses=frozenset({S.SUCCEEDED}), created_at=InstantRange(NOON, None)),
-        f'jobId = 1 and (status = "Completed" or status is null) and queueTime >= "{T12}"',
+        f'jobId = 1 and (status in ("COMPLETED","Completed","completed") or status is null) and queueTime >= "{T12}"',
         {"jobId", "createdAt"},
     ),
     (JobFilter(), None, set()),
@@ -197,12 +203,14 @@ def test_pushed_to_a_server_that_offers_little(given_filter: Filter) -> None:
         (NATIVE, FULL, "id asc", True),
         # Read whole, the newest first.
         (Order(OrderField.STARTED_AT), FULL, "queueTime desc id asc", False),
-        (Order(OrderField.FINISHED_AT), FULL, "queueTime desc id asc", False),
         (Order(OrderField.DURATION), FULL, "queueTime desc id asc", False),
         (NEWEST, PROVEN, None, False),
         (NATIVE, PROVEN, None, False),
         # Ties need the id.
         (NEWEST, Offered(frozenset({"jobId", "queueTime"}), frozenset()), None, False),
+        (Order(OrderField.FINISHED_AT), Offered(BY_END - {"id"}, frozenset()), None, False),
+        (Order(OrderField.FINISHED_AT), Offered(BY_END - {"failedTime"}, frozenset()), None, False),
+        (Order(OrderField.FINISHED_AT), Offered(BY_END - {"completedTime"}, frozenset()), None, False),
         (NATIVE, Offered(frozenset({"jobId", "id"}), frozenset()), "id asc", True),
     ],
 )
@@ -211,6 +219,96 @@ def test_orders(order: Order, offered: Offered, sorting: str | None, exact: bool
     assert found.native.params == ((("sorting", sorting),) if sorting else ())
     assert (found.order is Guarantee.EXACT, found.reports_key) == (exact, True)
     assert (order.field in capabilities(offered).orders) is exact
+
+
+def lanes(found: ScanPlan) -> list[tuple[str, str | None]]:
+    assert isinstance(found.native, MergedScan)
+    return [(text_of(Both(lane.terms)), lane.key) for lane in found.native.lanes]
+
+
+def test_the_order_of_ends_is_that_of_three_lists() -> None:
+    order = Order(OrderField.FINISHED_AT)
+    for offered in (FULL, Offered(BY_END, frozenset())):
+        assert order.field in capabilities(offered).orders
+        found = planned(ExecutionFilter(), order, offered)
+        assert (found.order, found.counts) == (Guarantee.EXACT, True)
+        assert lanes(found) == [
+            ("completedTime is not null", "completedTime"),
+            ("completedTime is null and failedTime is not null", "failedTime"),
+            ("completedTime is null and failedTime is null", None),
+        ]
+    # Nothing without an end is in a range of it.
+    found = planned(ExecutionFilter(jobs=keys("job", 1), finished_at=TWO), order)
+    assert found.pushed == {"jobId", "finishedAt"}
+    limits = [f'{key} >= "{T12}" and {key} < "{T13}"' for key in ("completedTime", "failedTime")]
+    assert lanes(found) == [
+        (f"jobId = 1 and completedTime is not null and {limits[0]}", "completedTime"),
+        (f"jobId = 1 and completedTime is null and failedTime is not null and {limits[1]}", "failedTime"),
+    ]
+    assert found.native.whole == ListScan(
+        EXECUTIONS, planned(ExecutionFilter(jobs=keys("job", 1), finished_at=TWO), NATIVE).native.params[:1], None
+    )
+
+
+def test_many_jobs_are_asked_for_in_several_lists() -> None:
+    many = ExecutionFilter(jobs=keys("job", *range(1, 451)), created_at=TWO)
+    for order, each, exact in ((NEWEST, 2, True), (NATIVE, 1, True), (Order(OrderField.FINISHED_AT), 3, True)):
+        found = planned(many, order)
+        assert found.pushed == {"jobId", "createdAt"}
+        assert (found.order is Guarantee.EXACT, found.counts) == (exact, False)
+        assert len(lanes(found)) == 3 * each
+    for offered, pushed in ((FULL, {"jobId", "createdAt"}), (PROVEN, {"jobId"})):
+        found = planned(many, Order(OrderField.DURATION), offered)
+        assert isinstance(found.native, SerialScan)
+        assert found.pushed == pushed
+        assert (found.order, found.counts) == (Guarantee.NONE, False)
+        assert [dict(scan.params)["tql"].partition(")")[0].count(",") for scan in found.native.scans] == [199, 199, 49]
+
+
+def test_what_a_person_wrote_is_put_in_parentheses() -> None:
+    own = 'status = "Failed" or jobId = 7'
+    for offered in OFFERED.values():
+        found = planned(ExecutionFilter(tql=own, jobs=keys("job", 3)), offered=offered)
+        assert dict(found.native.params)["tql"] == f"jobId = 3 and ({own})"
+        assert found.pushed == {"jobId", "tql"}
+        assert found.unseen == {"tql"}
+        assert found.counts
+        alone = planned(ExecutionFilter(tql=own), offered=offered)
+        assert dict(alone.native.params)["tql"] == f"({own})"
+
+
+@pytest.mark.parametrize(
+    ("tql", "reason"),
+    [
+        ("jobId = 1) or (jobId = 2", "`tql` is no TQL: expected AND, OR or the end at position 9, counted from 0."),
+        ("", "`tql` is no TQL: expected a parameter at position 0, counted from 0."),
+        ('status = "a\\0"', "`tql` is no TQL: a text that does not end, or a bad escape at position 9, counted from 0."),
+        ('status = "a\0"', "`tql` is no TQL: a control character in a text at position 11, counted from 0."),
+        ('status = "a\nb"', "`tql` is no TQL: a control character in a text at position 11, counted from 0."),
+        ('status = "a\ud800"', "`tql` is no TQL: a control character in a text at position 11, counted from 0."),
+        ("status = \u201cFailed\u201d", "`tql` is no TQL: no TQL at position 9, counted from 0."),
+        ("status = `Failed`", "`tql` is no TQL: no TQL at position 9, counted from 0."),
+        ("jobId = 1\0", "`tql` is no TQL: no TQL at position 9, counted from 0."),
+        (
+            f"jobId in ({','.join(map(str, range(10**9, 10**9 + 200)))})",
+            "`tql` is too long: 2222 bytes in an address, of at most 1400.",
+        ),
+    ],
+)
+def test_refused_whatever_the_server_offers(tql: str, reason: str) -> None:
+    for offered in OFFERED.values():
+        found = planned(ExecutionFilter(tql=tql), offered=offered)
+        assert found.unsupported == reason
+
+
+def test_parameters_are_judged_once_they_are_known() -> None:
+    named = 'JOBID = 1 and hasGroup(xid = "1") and nothing is null'
+    assert PROVEN.refusal(named) is None
+    known = Offered.among(frozenset({"jobId", "hasGroup", "Status"}), frozenset(), complete=True)
+    assert known.refusal('jobid = 1 and STATUS = "Failed" and hasGroup(xid = "1")') is None
+    assert known.refusal(named) == (
+        "`tql` names 'nothing' at position 38, which is none of the parameters on offer: hasgroup, jobid, status."
+    )
 
 
 def test_jobs_have_no_instants() -> None:
@@ -338,12 +436,13 @@ moments = st.integers(-400 * 3600, 3600).map(lambda second: NOW_US + second * SE
 bounds = st.none() | moments | moments.map(lambda us: us + 1) | st.just(NOW_US) | st.just(NOW_US - 9 * HOUR)
 ranges = st.none() | st.builds(InstantRange, bounds, bounds)
 words = st.sampled_from(["Completed", "Failed", "failed", "Half-Baked", "Partial Failure", "Queued", "", "é"])
+MANY = keys("job", *range(4, 700))
 numbers = st.integers(1, 14).map(str) | st.sampled_from(["0", "01", "x", str(10**20), "999999"])
 execution_filters = st.builds(
     ExecutionFilter,
     statuses=sets(st.sampled_from(ExecutionStatus), 12),
     raw_statuses=st.none() | sets(words),
-    jobs=sets(numbers).map(lambda found: None if found is None else keys("job", *found)),
+    jobs=sets(numbers).map(lambda found: None if found is None else keys("job", *found)) | st.just(MANY),
     name=texts(NAMES),
     nodes=st.none() | sets(st.sampled_from(SERVERS)).map(lambda found: None if found is None else keys("node", *found)),
     node_name=texts(SERVERS),
@@ -384,9 +483,11 @@ def test_pushing_down_changes_nothing(given_filter: Filter, order: Order, profil
         return
     assert found.pushed <= parts_of(given_filter) & reader.capabilities.pushed_filters
     assert not found.unseen
-    asked = f"/api/{found.native.path}?{urlencode(found.native.params, quote_via=quote)}&resultLimit=10000&resultStart=10000"
-    assert len(asked) < 2000
+    log = SIMULATORS[profile, sensitive].log
+    log.clear()
     rows = asyncio.run(scanned(reader, found))
+    assert all(len(f"https://threatconnect.example{each.path}?{each.query}") < 2000 for each in log)
+    assert all("%28%29" not in each.query for each in log)
     if found.order is Guarantee.EXACT:
         assert [row.key for row in rows] == [row.key for row in sorted(rows, key=place)]
     else:

@@ -7,6 +7,12 @@ from urllib.parse import unquote
 import httpx
 
 from adapters.threatconnect import ThreatConnectSettings, factory
+from adapters.threatconnect.planning import (
+    EXECUTION_PARAMETERS,
+    JOB_PARAMETERS,
+    PROVEN_EXECUTION_PARAMETERS,
+    PROVEN_JOB_PARAMETERS,
+)
 from adapters.threatconnect.simulator import Simulator
 from adapters.threatconnect.simulator_tables import Profile
 from adapters.threatconnect.world import World
@@ -15,6 +21,7 @@ from gateway.cursor import CursorCodec
 from gateway.merge import MergedPage, MergeSource, merge_page
 from gateway.model import Execution, Job, Key, Kind, Node
 from gateway.query import Filter, JobFilter, ListQuery, Order, OrderField
+from gateway.testing.simulator import LoggedRequest
 from gateway.transport import SourceClient
 
 NOW = datetime(2026, 11, 21, 19, 30, 5, tzinfo=UTC)
@@ -26,15 +33,33 @@ def key(kind: Kind, *parts: object) -> Key:
     return Key(kind, "tc", tuple(map(str, parts)))
 
 
-class Bench:
-    """A simulator, and the adapter on it."""
+TOLD: dict[Profile, dict[str, Any]] = {
+    Profile.FULL: {"execution_parameters": EXECUTION_PARAMETERS, "job_parameters": JOB_PARAMETERS},
+    Profile.MINIMAL: {
+        "execution_parameters": PROVEN_EXECUTION_PARAMETERS,
+        "job_parameters": PROVEN_JOB_PARAMETERS,
+    },
+}
+"""Settings that say what a server of a profile offers, so that nobody asks it."""
 
-    def __init__(self, size: int = 300, *, transport: Any = None, **given: Any) -> None:
+
+class Bench:
+    """A simulator, and the adapter on it, which is told what the simulator offers or ``discovers`` it."""
+
+    def __init__(
+        self,
+        size: int = 300,
+        *,
+        transport: Any = None,
+        profile: Profile = Profile.FULL,
+        discovers: bool = False,
+        **given: Any,
+    ) -> None:
         self.world = World.generate(3, size, NOW)
-        profile = Profile.MINIMAL if "execution_parameters" in given else Profile.FULL
         self.simulator = Simulator(self.world, profile=profile)
+        told = {} if discovers else TOLD[profile]
         self.settings = ThreatConnectSettings.model_validate(
-            {"name": "tc", **factory.simulator_settings("https://tc.example"), **given}
+            {"name": "tc", **factory.simulator_settings("https://tc.example"), **told, **given}
         )
         inner = transport or httpx.ASGITransport(app=self.simulator.app)
         self.adapter = factory.open("tc", self.settings, SourceClient(self.settings, inner))
@@ -42,9 +67,14 @@ class Bench:
 
     def asked(self) -> list[str]:
         """What was asked for since the last time, below the API."""
-        asked = [f"{each.path.removeprefix('/api/')}?{unquote(each.query)}" for each in self.simulator.log]
+        asked = [self._shown(each) for each in self.simulator.log]
         self.simulator.log.clear()
         return asked
+
+    @staticmethod
+    def _shown(each: LoggedRequest) -> str:
+        method = "" if each.method == "GET" else f"{each.method} "
+        return f"{method}{each.path.removeprefix('/api/')}?{unquote(each.query)}"
 
     async def page(
         self,

@@ -26,7 +26,9 @@ from gateway.registry import installed_details
 from gateway.spi import Cost
 from tests.e2e.conftest import NOW, Served, serve
 
-SOURCES = ["awx", "ctl-runner", "scale", "threatconnect"]
+SOURCES = ["aws-iot", "awx", "ctl-runner", "scale", "threatconnect"]
+FAST = {"rate": 100_000.0, "burst": 1000, "ceiling": 100_000, "in_flight": 8}
+
 SCHEMA: GraphQLSchema = build_schema(public_sdl())
 # Lists inside lists: one request per parent by their nature, bounded on their own (DECISIONS 21).
 NESTED = {"Job.executions", "Node.executions"}
@@ -72,6 +74,8 @@ def selections(source: str, entity: str) -> Iterator[tuple[str, str]]:
 @pytest.fixture(scope="module")
 def every_kind() -> Iterator[Demo]:
     with running(seed=7, size="small", now=NOW, only=SOURCES) as made:
+        iot: Any = made.simulators["aws-iot"]
+        iot.throttle.quotas = {}
         yield made
 
 
@@ -86,7 +90,11 @@ async def patient(every_kind: Demo) -> AsyncIterator[Served]:
             "deadline_seconds": 60,
             "kept_scan_seconds": 0,
         },
-        "sources": every_kind.file.data["sources"],
+        "sources": [
+            # What would be kept for followers would make the second selection cheaper than the first.
+            {**source, "quota": FAST, "quotas": {}, "keep_seconds": 0} if source["kind"] == "aws-iot" else source
+            for source in every_kind.file.data["sources"]
+        ],
     }
     async for one in serve(ConfigFile(yaml.safe_dump(document), "patient"), every_kind):
         yield one
@@ -155,7 +163,8 @@ async def test_fields_of_executions(patient: Served, source: str) -> None:
 @pytest.mark.parametrize("source", SOURCES)
 async def test_fields_of_the_job_of_an_execution(patient: Served, source: str) -> None:
     query = '{ executions(first: %(first)d, filter: {source: ["%(source)s"]}) { edges { node { job { FIELD } } } } }'
-    wrong = await differences(patient, source, query, "Job", mentioned=True)
+    # Fifty executions of AWS IoT are those of a few jobs.
+    wrong = await differences(patient, source, query, "Job", mentioned=True, shared=source == "aws-iot")
     assert wrong == []
 
 

@@ -3,7 +3,9 @@
 What systems print themselves (exit messages, explanations) is not covered: nobody can tell a secret in prose.
 """
 
+import json
 from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import httpx
 import pytest
@@ -16,7 +18,9 @@ from gateway.demo import Demo, running
 from tests.e2e.conftest import NOW, Served, serve
 
 MARK = "s3cr3t-"
-SOURCES = ("awx", "ctl-runner", "scale", "threatconnect")
+SOURCES = ("aws-iot", "awx", "ctl-runner", "scale", "threatconnect")
+FAST = {"rate": 100_000.0, "burst": 1000, "ceiling": 100_000, "in_flight": 8}
+
 SCHEMA: GraphQLSchema = build_schema(public_sdl())
 ELSEWHERE = {"Job", "Execution", "Node", "Source"}
 
@@ -49,13 +53,19 @@ def aliased(member: GraphQLObjectType, depth: int) -> str:
 @pytest.fixture(scope="module")
 def every_kind() -> Iterator[Demo]:
     with running(seed=7, size="small", now=NOW, only=SOURCES) as made:
+        iot: Any = made.simulators["aws-iot"]
+        iot.throttle.quotas = {}
         yield made
 
 
 @pytest.fixture
 async def unlimited(every_kind: Demo) -> AsyncIterator[Served]:
     server = {**every_kind.file.data["server"], "each_seconds": 60, "each_reads": 1000, "deadline_seconds": 60}
-    document = {"server": server, "sources": every_kind.file.data["sources"]}
+    sources = [
+        {**source, "quota": FAST, "quotas": {}} if source["kind"] == "aws-iot" else source
+        for source in every_kind.file.data["sources"]
+    ]
+    document = {"server": server, "sources": sources}
     async for one in serve(ConfigFile(yaml.safe_dump(document), "unlimited"), every_kind):
         yield one
 
@@ -88,3 +98,23 @@ async def test_the_upstreams_really_send_them(every_kind: Demo) -> None:
             answer = await client.get(f"{every_kind.origins['scale']}/scale/api/v3/job-executions/{number}/")
             found = found or MARK in answer.text
         assert found
+
+
+def test_every_place_where_credentials_live_is_planted(every_kind: Demo) -> None:
+    awx: Any = every_kind.simulators["awx"]
+    for name in ("extra_vars", "job_env", "artifacts"):
+        assert any(MARK in json.dumps(row.get(name), default=str) for row in awx.world.executions.values()), name
+    runner: Any = every_kind.simulators["ctl-runner"]
+    jobs = list(runner.world.jobs.values())
+    hosts = [host for job in jobs for host in job.get("hosts") or () if isinstance(host, dict)]
+    planted = {
+        # Some editions send an array of one.
+        "repository.credentials": [job["repository"] for job in jobs if isinstance(job.get("repository"), dict)],
+        "properties": [job.get("properties") for job in jobs],
+        "callbacks[].url": [job.get("callbacks") for job in jobs],
+        "hostVars": [host.get("hostVars") for host in hosts],
+        "sshPrivateKey": [host.get("sshPrivateKey") for host in hosts],
+    }
+    assert [name for name, values in planted.items() if MARK not in json.dumps(values, default=str)] == []
+    iot: Any = every_kind.simulators["aws-iot"]
+    assert MARK in json.dumps([*iot.world.executions.values(), *iot.world.jobs.values()], default=str)

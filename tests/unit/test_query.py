@@ -153,6 +153,14 @@ def test_each_part_of_an_execution_filter(name: str, holds: dict[str, Any], fail
         assert predicate(given_, frozenset({name}))(ROW)
 
 
+def test_what_only_a_source_can_tell_matches_nothing_unless_it_has_told() -> None:
+    given_ = ExecutionFilter(tql="id = 1", search="deploy")
+    assert parts_of(given_) == {"tql", "search"}
+    assert not predicate(given_)(ROW)
+    assert predicate(given_, frozenset({"tql"}))(ROW)
+    assert not impossible(given_)
+
+
 def test_search_also_looks_at_the_name() -> None:
     assert predicate(ExecutionFilter(search="PLOY"))(ROW)
 

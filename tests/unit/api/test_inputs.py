@@ -69,7 +69,7 @@ ALL = {"a1", "a2", "b1"}
         # Null, absent and {} restrict nothing.
         ("{}", ALL),
         ("null", ALL),
-        ("{status: null, name: null, createdAt: null, source: null, jobId: null, search: null}", ALL),
+        ("{status: null, name: null, createdAt: null, source: null, jobId: null, search: null, tql: null}", ALL),
         ("{name: {}, createdAt: {}, activeDuring: {from: null, to: null, last: null}}", ALL),
         ('{search: "", name: {contains: "", startsWith: ""}}', ALL),
         # An empty list matches nothing.
@@ -97,6 +97,9 @@ ALL = {"a1", "a2", "b1"}
         ("{triggerKind: [MANUAL]}", {"a1"}),
         ('{actor: {equals: "Ann"}}', {"a1"}),
         ('{search: "DISK"}', {"a1"}),
+        # None of these sources speaks it, so that nobody judges it either.
+        ('{tql: "id = 1"}', set()),
+        ('{tql: "("}', set()),
         (f'{{jobId: ["{JOB}"]}}', {"a1"}),
         (f'{{nodeId: ["{NODE}"]}}', {"a1"}),
         ('{source: ["alpha"]}', {"a1", "a2"}),
