@@ -159,6 +159,15 @@ class NodeRole(Documented):
     CONTROLLER = "CONTROLLER", "It supervises the process (AWX controller_node)."
 
 
+class LogStream(Documented):
+    """Where a line came from."""
+
+    STDOUT = "STDOUT", "What the work wrote."
+    STDERR = "STDERR", "What the work wrote to its error stream."
+    COMBINED = "COMBINED", "Stdout and stderr interleaved by the source (AWX)."
+    SYSTEM = "SYSTEM", "Lines by the platform, not the work (CTL status feed)."
+
+
 class RerunSupport(Documented):
     """What a re-run amounts to in a source."""
 
@@ -341,6 +350,22 @@ class Execution(Struct, frozen=True, kw_only=True):
     def outcome(self) -> ExecutionOutcome | None:
         """A total function of the status."""
         return self.status.outcome
+
+
+class LogLine(Struct, frozen=True, kw_only=True):
+    """One line of an execution's output, without its line end; escapes as sent.
+
+    ``sequence`` orders the lines of one execution (``gateway.logs``). ``number`` is the source's own, from 1. ``record`` is
+    the upstream's JSON of the line, for ``raw``.
+    """
+
+    sequence: int
+    text: str
+    stream: LogStream
+    number: int | None = None
+    timestamp: Instant | None = None
+    node: Node | None = None
+    record: Any = None
 
 
 Entity = Job | Execution | Node

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeAlias, TypeVar, ru
 
 from gateway.cursor import Hint
 from gateway.errors import SourceError, SourceErrorCode
-from gateway.model import Entity, Execution, Key, Kind, NodeResult, RerunSupport, Tie
+from gateway.model import Entity, Execution, Key, Kind, LogLine, LogStream, NodeResult, RerunSupport, Tie
 from gateway.query import ListQuery, OrderField
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ class Capabilities:
     ``costs`` names every field, as ``Type.field`` in the schema, that is not simply part of the list row.
     ``pushed_filters`` are filter parts that the source can apply itself, ``orders`` the orders it can sort by.
     ``batch_size`` is the largest number of executions one request can fetch by id. ``tql`` says that the source SupportsTql.
+    ``logs`` says that it SupportsLogs; lines may appear up to ``log_late_seconds`` after later ones.
     """
 
     lists_all_executions: bool
@@ -52,6 +53,7 @@ class Capabilities:
     counts: bool
     batch_size: int
     logs: bool = False
+    log_late_seconds: float = 0.0
     nodes: bool = False
     tql: bool = False
     cancel_execution: bool = False
@@ -252,6 +254,48 @@ class SupportsTargets(Protocol):
 
     async def targets(self, execution: Execution, *, failed: bool | None, first: int, after: Tie | None) -> TargetPage:
         """The TARGET nodes after ``after`` (a node's tie). Raises SourceError."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class LogQuery:
+    """Which lines of an execution are wanted: those after the sequence ``after``, or the last ``tail`` ones, or all.
+
+    ``streams`` and ``search`` (a text that the line holds, in any case, escapes aside) are applied by the gateway; a source
+    that can apply them, or something weaker, saves lines. ``rows`` is how many lines are wanted.
+    """
+
+    after: int | None = None
+    tail: int | None = None
+    streams: frozenset[LogStream] | None = None
+    search: str | None = None
+    rows: int = 500
+
+
+@dataclass(frozen=True, slots=True)
+class LogPage:
+    """Lines in order of their sequences, each after all of earlier pages.
+
+    ``more``: others can be read right now. ``complete``: beyond what was read, no line will ever come. ``truncated``: lines
+    are missing that cannot be read.
+    """
+
+    lines: Sequence[LogLine]
+    more: bool
+    complete: bool = False
+    truncated: bool = False
+
+
+@runtime_checkable
+class SupportsLogs(Protocol):
+    """The source keeps what executions print."""
+
+    def logs(self, execution: Execution, query: LogQuery) -> AsyncIterator[LogPage]:
+        """Pages of lines. Raises SourceError; may be abandoned at any page.
+
+        Read again with the same ``after``, the same lines come with the same sequences, and those that have come late. A
+        ``tail`` means the lines that are last now, and that ``after`` is None.
+        """
         ...
 
 

@@ -9,13 +9,13 @@ from typing import Any
 from gateway.model import Kind, RerunSupport
 from gateway.query import ListQuery, Order, OrderField, narrowed, parts_of
 from gateway.registry import Source
-from gateway.spi import Capabilities, Guarantee, ScanPlan, SupportsTargets
+from gateway.spi import Capabilities, Guarantee, ScanPlan, SupportsLogs, SupportsTargets
 from gateway.testing.harness import KINDS, Harness, Truth
 from gateway.testing.scenarios import EMPTY, everything, shown
 from gateway.transport import Meter, metered
 
 _EVERY_ORDER = [Order(field, descending) for field in OrderField for descending in (True, False)]
-_NOT_YET = ("logs", "cancel_execution", "cancel_job")
+_NOT_YET = ("cancel_execution", "cancel_job")
 
 
 def plans(source: Source, truth: Truth, kind: Kind) -> Iterator[tuple[ListQuery, ScanPlan]]:
@@ -98,6 +98,8 @@ class PlanChecks(Harness):
         capabilities: Capabilities = source.adapter.capabilities
         elsewhere = any(row.targets_elsewhere for row in truth.rows["execution"])
         assert elsewhere is isinstance(source.adapter, SupportsTargets), "targets_elsewhere and targets() go together"
+        # A source may have the method and yet no logs, for lack of a setting.
+        assert isinstance(source.adapter, SupportsLogs) or not capabilities.logs, "logs are declared without logs()"
         # gateway.spi has no methods for these yet, so that nobody can have the ability.
         claimed = [name for name in _NOT_YET if getattr(capabilities, name)]
         assert not claimed, f"declared without a method: {claimed}"
