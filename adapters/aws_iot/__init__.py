@@ -76,7 +76,7 @@ class AwsIotSettings(SourceSettings):
         """Where the control plane is."""
         if self.endpoint_url is not None:
             return self.endpoint_url.rstrip("/") + "/"
-        return f"https://iot.{self.region}.amazonaws.com{'.cn' if self.region.startswith('cn-') else ''}/"
+        return f"https://iot.{self.region}.amazonaws.com{'.cn' if self._is_chinese else ''}/"
 
     @property
     def console(self) -> str | None:
@@ -85,7 +85,13 @@ class AwsIotSettings(SourceSettings):
             return self.ui_url
         if self.endpoint_url is not None:
             return None
-        return f"https://{self.region}.console.aws.amazon.com/iot/home?region={self.region}"
+        console = "console.amazonaws.cn" if self._is_chinese else "console.aws.amazon.com"
+        return f"https://{self.region}.{console}/iot/home?region={self.region}"
+
+    @property
+    def _is_chinese(self) -> bool:
+        """Whether the Region belongs to AWS China, which has domains of its own."""
+        return self.region.startswith("cn-")
 
     @property
     def keys(self) -> Keys | None:

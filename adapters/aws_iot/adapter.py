@@ -146,13 +146,15 @@ class AwsIotAdapter:
 
     async def _described_job(self, job_id: str) -> Job:
         """A job with everything; asked for once, however many executions of it want to know."""
-        async with self._describing[job_id]:
-            name = ("described", job_id)
-            if (kept := self._shelf.get(name)) is None:
-                held = await self._client.job(job_id)
-                kept = [self._mapped(lambda record: self._map.job(record, described=True), held, job_id)]
-                self._shelf.put(name, kept, self._keep)
-        self._describing.pop(job_id, None)
+        try:
+            async with self._describing[job_id]:
+                name = ("described", job_id)
+                if (kept := self._shelf.get(name)) is None:
+                    held = await self._client.job(job_id)
+                    kept = [self._mapped(lambda record: self._map.job(record, described=True), held, job_id)]
+                    self._shelf.put(name, kept, self._keep)
+        finally:
+            self._describing.pop(job_id, None)
         job: Job = kept[0]
         return job
 
@@ -221,13 +223,14 @@ class AwsIotAdapter:
         listed = row[key]
         if isinstance(listed, SourceError | NotFound):
             return listed
-        if isinstance(described, SourceError | NotFound):
+        if isinstance(described, SourceError):
             return described
         if isinstance(job, SourceError):
             return job
         held: RunRecord = listed.record
         assert listed.job is not None  # noqa: S101 - rows name their jobs
-        full = self._map.execution(listed.job, held.row, described, thing)
+        # What is listed exists, even if there is no description of it: its thing may be gone.
+        full = self._map.execution(listed.job, held.row, None if isinstance(described, NotFound) else described, thing)
         return msgspec.structs.replace(full, timeout_seconds=time_limit(job.record.record) if isinstance(job, Job) else None)
 
     async def _fetch_things(self, keys: Sequence[Key]) -> Mapping[Key, Fetched[Node]]:

@@ -196,7 +196,7 @@ _FAULTS: dict[str, SourceErrorCode] = {
     "MissingAuthenticationTokenException": SourceErrorCode.UNAUTHENTICATED,
     "UnrecognizedClientException": SourceErrorCode.UNAUTHENTICATED,
 }
-"""Faults by their code, never by HTTP status: throttling is 400 here and 429 there (section 0)."""
+"""Faults by their code: throttling is 400 here and 429 there (section 0). The status decides only for other codes."""
 
 RETRIED = frozenset({500})
 """Here an InternalFailureException says try again (section 1, Errors)."""
@@ -204,11 +204,11 @@ RETRIED = frozenset({500})
 
 def fault_of(answer: Answer) -> SourceErrorCode | None:
     """What an answer that is no success means."""
-    code = error_code(answer)
-    if code is None:
-        # 404 without a code is not AWS saying that a thing does not exist.
-        return SourceErrorCode.BAD_RESPONSE if answer.status == 404 else None
-    return _FAULTS.get(code, SourceErrorCode.BAD_RESPONSE if answer.status < 500 else SourceErrorCode.UNAVAILABLE)
+    known = _FAULTS.get(error_code(answer) or "")
+    if known is None and answer.status == 404:
+        # Without its code, that is not AWS saying that a thing does not exist.
+        return SourceErrorCode.BAD_RESPONSE
+    return known
 
 
 # --- the client ----------------------------------------------------------------------------------------------------
@@ -294,7 +294,8 @@ class IotClient:
 class Pages:
     """The pages of one list, to be iterated once. A page may be empty and not the last (section 1, Pagination).
 
-    Tokens live for an unknown time: where one is refused, the list begins anew, once, so that rows may come twice.
+    Tokens live for an unknown time: where one is refused, the list begins anew, once, without the rows that came already.
+    A row that changed meanwhile comes again.
     """
 
     def __init__(
@@ -312,6 +313,7 @@ class Pages:
         self._kind = kind
         self._token: str | None = None
         self._used: set[str] = set()
+        self._served: set[int] = set()
         self._restarted = False
         self._ended = False
 
@@ -336,7 +338,14 @@ class Pages:
         # The end is a token that is missing, or null (section 1).
         self._token = page.next_token or None
         self._ended = self._token is None
-        return Sheet(page.rows, more=not self._ended)
+        return Sheet(self._new(page.rows), more=not self._ended)
+
+    def _new(self, rows: Sequence[Raw]) -> Sequence[Raw]:
+        """The rows that did not come before the list began anew: a source that repeats itself is taken to be broken."""
+        if self._restarted:
+            return [row for row in rows if hash(bytes(row)) not in self._served]
+        self._served.update(hash(bytes(row)) for row in rows)
+        return rows
 
     async def _ask(self) -> AnyPage:
         paging = [("maxResults", str(LARGEST_PAGE))]

@@ -27,7 +27,8 @@ class Fan:
     """Which lists are read, and what of them matters.
 
     ``words`` are the statuses asked for, None for all. ``jobs`` and ``things``: only theirs; by their own lists for
-    ``by_thing``, else by jobs. Of the jobs, those are left out whose executions cannot match the name or the instants.
+    ``by_thing``, else by jobs. Things given ``by_id`` were there once; a name may be that of any machine. Of the jobs, those
+    are left out whose executions cannot match the name or the instants.
     """
 
     kind: Kind
@@ -36,6 +37,7 @@ class Fan:
     jobs: frozenset[str] | None = None
     things: frozenset[str] | None = None
     by_thing: bool = False
+    by_id: bool = False
     name: TextMatch | None = None
     created_at: InstantRange | None = None
     started_at: InstantRange | None = None
@@ -108,6 +110,7 @@ def _executions(query: ListQuery, given: ExecutionFilter) -> ScanPlan:
         jobs=jobs,
         things=things,
         by_thing=things is not None and (jobs is None or len(things) <= len(jobs)),
+        by_id=given.nodes is not None,
         name=given.name,
         created_at=given.created_at,
         started_at=given.started_at,

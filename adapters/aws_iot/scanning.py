@@ -21,6 +21,8 @@ from gateway.spi import At, Page
 T = TypeVar("T")
 
 _AT_ONCE = 4
+_FAULTS = 3
+"""After faults of so many jobs it is the source that fails, and nothing more is asked for."""
 _LONGER = 10
 """How many times longer the executions of a completed job are kept: they are over, all of them."""
 
@@ -86,18 +88,24 @@ class Reader:
             jobs = list(listed.values())
         waiting = deque(parents(fan, jobs, at))
         active: list[_Visit] = []
-        while waiting or active:
+        # Jobs of which rows are missing: what lies behind them is never settled.
+        lost: list[Parent] = []
+        faults: list[SourceError] = []
+        while (waiting or active) and len(faults) < _FAULTS:
             if ready := self._ready(fan, waiting):
-                yield Page(ready, 0, more=bool(waiting or active), settled=_settled(fan, active, waiting))
+                more = bool(waiting or active or faults)
+                yield Page(ready, 0, more=more, settled=_settled(fan, active, waiting, lost))
                 continue
             while waiting and len(active) < _AT_ONCE:
                 active.append(_Visit(self, fan, waiting.popleft()))
-            rows, returned, unreadable, fault = await _step(active)
+            rows, returned, unreadable, failed = await _step(active)
+            lost += (visit.parent for visit, _ in failed)
+            faults += (fault for _, fault in failed)
             active = [visit for visit in active if not visit.done]
-            more = bool(waiting or active) or fault is not None
-            yield Page(rows, returned, more=more, unreadable=unreadable, settled=_settled(fan, active, waiting))
-            if fault is not None:
-                raise fault
+            more = bool(waiting or active or faults)
+            yield Page(rows, returned, more=more, unreadable=unreadable, settled=_settled(fan, active, waiting, lost))
+        if faults:
+            raise faults[0]
         yield Page((), 0, more=False)
 
     def _ready(self, fan: Fan, waiting: deque[Parent]) -> list[Execution]:
@@ -131,18 +139,31 @@ class Reader:
         return _readable(rows, lambda raw: self._map.execution(job, read(raw, ExecutionRow)))
 
     async def of_things(self, fan: Fan) -> AsyncGenerator[Page[Execution], None]:
-        """Executions by things. A thing that is gone has no list."""
+        """Executions by things. One that is gone has no list any more."""
         job_id = next(iter(fan.jobs)) if fan.jobs is not None and len(fan.jobs) == 1 else None
         chains = [(thing, word) for thing in sorted(fan.things or ()) for word in _chains(fan.words)]
+        gone: set[str] = set()
         for thing, word in chains:
+            listed = False
             async with aclosing(self.of_thing(thing, word, job_id)) as pages:
                 async for page in pages:
+                    listed = True
                     yield replace(page, rows=[row for row in page.rows if fan.keeps(row)])
+            if not listed:
+                gone.add(thing)
+        if gone and fan.by_id:
+            # What they had is in the lists of the jobs. For a name alone that would be a dear search for nothing.
+            async with aclosing(self.executions(replace(fan, by_thing=False, things=frozenset(gone)), None)) as rest:
+                async for page in rest:
+                    yield replace(page, settled=None)
+            return
         yield Page((), 0, more=False)
 
     async def of_thing(self, thing: str, word: str | None, job_id: str | None) -> AsyncGenerator[Page[Execution], None]:
-        """One list of executions of a thing."""
-        name = ("thing", thing, word, job_id)
+        """One list of executions of a thing; no page at all of one that is gone, whose jobs still list its executions."""
+        name, gone = ("thing", thing, word, job_id), ("gone", thing)
+        if self._shelf.get(gone) is not None:
+            return
         if (kept := self._shelf.get(name)) is not None:
             yield Page(kept, 0, more=True)
             return
@@ -157,6 +178,8 @@ class Reader:
         except SourceError as error:
             if error.code is not SourceErrorCode.NOT_FOUND:
                 raise
+            self._shelf.put(gone, (), self._keep)
+            return
         if whole:
             self._shelf.put(name, list(found.values()), self._keep)
 
@@ -186,6 +209,7 @@ class _Visit:
         self._later: deque[str | None] = deque(words if self._probing else ())
         self._pages: Pages | None = None
         self._found: dict[Key, Execution] = {}
+        self._probed: dict[Key, Execution] = {}
         self._whole = True
 
     async def step(self) -> tuple[list[Execution], int, int]:
@@ -210,8 +234,11 @@ class _Visit:
             # A large one: now one list a status.
             self._probing = False
             self._chains, self._later = self._later, deque()
-            self._pages, self._found, self._whole = None, {}, True
-        return list(filter(self._fan.keeps, rows)), len(sheet.rows), len(sheet.rows) - len(rows)
+            self._pages, self._probed, self._found, self._whole = None, self._found, {}, True
+            return list(filter(self._fan.keeps, rows)), len(sheet.rows), len(sheet.rows) - len(rows)
+        # Those of the first page come again in the lists of their statuses; only what is new about them matters.
+        new = [row for row in rows if self._fan.keeps(row) and self._probed.get(row.key) != row]
+        return new, len(sheet.rows), len(sheet.rows) - len(rows)
 
     def _close(self, word: str | None) -> None:
         if self._whole:
@@ -220,25 +247,27 @@ class _Visit:
         self.done = not self._chains
 
 
-async def _step(active: Sequence[_Visit]) -> tuple[list[Execution], int, int, SourceError | None]:
-    """One page of each visit at once; the fault of one does not cost the rows of the others."""
+async def _step(active: Sequence[_Visit]) -> tuple[list[Execution], int, int, list[tuple[_Visit, SourceError]]]:
+    """One page of each visit at once; the fault of one ends it, and does not cost the rows of the others."""
     rows: list[Execution] = []
     returned = unreadable = 0
-    fault: SourceError | None = None
-    for answer in await asyncio.gather(*(visit.step() for visit in active), return_exceptions=True):
+    failed: list[tuple[_Visit, SourceError]] = []
+    answers = await asyncio.gather(*(visit.step() for visit in active), return_exceptions=True)
+    for visit, answer in zip(active, answers, strict=True):
         if isinstance(answer, SourceError):
-            fault = fault or answer
+            visit.done = True
+            failed.append((visit, answer))
         elif isinstance(answer, BaseException):
             raise answer
         else:
             rows += answer[0]
             returned += answer[1]
             unreadable += answer[2]
-    return rows, returned, unreadable, fault
+    return rows, returned, unreadable, failed
 
 
-def _settled(fan: Fan, active: Sequence[_Visit], waiting: Sequence[Parent]) -> At | None:
-    return settled(fan, [*(visit.parent for visit in active), *waiting])
+def _settled(fan: Fan, active: Sequence[_Visit], waiting: Sequence[Parent], lost: Sequence[Parent]) -> At | None:
+    return settled(fan, [*(visit.parent for visit in active), *waiting, *lost])
 
 
 def _has_state(job: Job, words: frozenset[str] | None) -> bool:

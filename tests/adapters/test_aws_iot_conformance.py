@@ -20,7 +20,7 @@ class TestAwsIotConformance(AdapterConformance):
     factory = factory
     skips: ClassVar[Mapping[str, str]] = {
         "test_unreadable_row": "the first list is that of the jobs: one that cannot be read costs its executions, too; "
-        "held in test_aws_iot_faults.py",
+        "held in test_aws_iot_damage.py",
     }
 
     size: ClassVar[int] = 110

@@ -214,6 +214,17 @@ async def test_things_are_asked_for_their_own_executions() -> None:
     assert bench.asked() == ["/things/thing-001/jobs?status=FAILED&jobId=job-0001"]
 
 
+async def test_what_a_deleted_thing_had_is_found_in_the_lists_of_the_jobs() -> None:
+    bench = Bench.open(fleet(3, 2))
+    bench.world.delete_thing("thing-001")
+    found = await bench.all(ExecutionFilter(nodes=frozenset({Key("node", "iot", ("thing-001",))})))
+    assert found == [key for key in newest_first(bench.world) if key.parts[1] == "thing-001"]
+    assert bench.operations() == {"ListJobExecutionsForThing": 1, "ListJobs": 1, BY_JOB: 3}
+    # A name may be that of a machine of another system: not worth reading all jobs for.
+    assert await bench.all(ExecutionFilter(node_name=TextMatch(equals="thing-001"))) == []
+    assert bench.operations() == {}
+
+
 # --- statuses ------------------------------------------------------------------------------------------------------
 
 
