@@ -2,7 +2,7 @@
 
 import hmac
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from hashlib import sha256
 from importlib.metadata import version
@@ -15,11 +15,15 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.websockets import WebSocket
 
 from gateway.api.http import Endpoint
 from gateway.api.schema import schema
+from gateway.api.sse import EventStreams, wants_stream
+from gateway.api.streams import Streams
+from gateway.api.websocket import Sockets
 from gateway.config import Config, ConfigFile, ServerSettings, read_config
 from gateway.metrics import REGISTRY
 from gateway.registry import Registry, TransportMaker
@@ -32,14 +36,19 @@ _OPEN_PATHS = frozenset({"/healthz", "/readyz"})
 
 
 class ApiKeys:
-    """Refuses requests without one of the configured keys, where there are any."""
+    """Refuses requests without one of the configured keys, where there are any.
+
+    WebSockets may bring theirs with their first message, because browsers cannot set headers: they are let through to
+    ``gateway.api.websocket``, which asks ``knows``.
+    """
 
     def __init__(self, app: ASGIApp, digests: tuple[str, ...]) -> None:
         self.app = app
         self.digests = digests
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and self.digests and scope["path"] not in _OPEN_PATHS and not self._known(Request(scope)):
+        open_path = scope["type"] != "http" or scope["path"] in _OPEN_PATHS
+        if not open_path and not knows(Request(scope).headers, self.digests):
             answer = JSONResponse(
                 {"errors": [{"message": "An API key is needed.", "extensions": {"code": "UNAUTHENTICATED"}}]},
                 401,
@@ -49,12 +58,17 @@ class ApiKeys:
             return
         await self.app(scope, receive, send)
 
-    def _known(self, request: Request) -> bool:
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        key = token.strip() if scheme.lower() == "bearer" else request.headers.get("x-api-key", "")
-        digest = sha256(key.encode()).hexdigest()
-        # Every configured key is compared, so that timing tells nothing.
-        return any([hmac.compare_digest(digest, known) for known in self.digests])  # noqa: C419
+
+def knows(credentials: Mapping[str, Any], digests: tuple[str, ...]) -> bool:
+    """Whether ``authorization`` (Bearer) or ``x-api-key`` among the credentials is a configured key, or none is needed."""
+    if not digests:
+        return True
+    given = credentials.get("authorization")
+    scheme, _, token = given.partition(" ") if isinstance(given, str) else ("", "", "")
+    key = token.strip() if scheme.lower() == "bearer" else credentials.get("x-api-key", "")
+    digest = sha256(str(key).encode()).hexdigest()
+    # Every configured key is compared, so that timing tells nothing.
+    return any([hmac.compare_digest(digest, known) for known in digests])  # noqa: C419
 
 
 def create_app(file: ConfigFile, transports: TransportMaker = http_transport, workers: int | None = None) -> Starlette:
@@ -67,13 +81,13 @@ def create_app(file: ConfigFile, transports: TransportMaker = http_transport, wo
         config = config.model_copy(update={"server": config.server.model_copy(update={"workers": workers})})
     # Reads every source's settings now, so that a mistake stops start-up and not the first request.
     Registry.open(file, config, transports)
-    endpoint: dict[str, Endpoint] = {}
+    serving: list[_Serving] = []
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         registry = Registry.open(file, config, transports)
         gateway = Gateway(registry, config.server)
-        endpoint["graphql"] = Endpoint(schema(), gateway)
+        serving.append(_Serving(gateway, config.server))
         app.state.gateway = gateway
         try:
             yield
@@ -81,11 +95,15 @@ def create_app(file: ConfigFile, transports: TransportMaker = http_transport, wo
             await registry.aclose()
 
     async def graphql(request: Request) -> Response:
-        return await endpoint["graphql"](request)
+        return await serving[-1].answer(request)
+
+    async def socket(connection: WebSocket) -> None:
+        await serving[-1].sockets(connection)
 
     return Starlette(
         routes=[
             Route("/graphql", graphql, methods=["GET", "POST", "PUT", "DELETE", "PATCH"]),
+            WebSocketRoute("/graphql", socket),
             Route("/healthz", _healthz),
             Route("/readyz", _readyz),
             Route("/metrics", _metrics),
@@ -93,6 +111,22 @@ def create_app(file: ConfigFile, transports: TransportMaker = http_transport, wo
         middleware=_middleware(config.server),
         lifespan=lifespan,
     )
+
+
+class _Serving:
+    """The ways in which GraphQL is served over one gateway."""
+
+    def __init__(self, gateway: Gateway, server: ServerSettings) -> None:
+        self._endpoint = Endpoint(schema(), gateway)
+        streams = Streams(schema(), gateway, self._endpoint)
+        self._events = EventStreams(streams, self._endpoint)
+        self.sockets = Sockets(streams, lambda credentials: knows(credentials, server.api_keys), server.cors_origins)
+
+    async def answer(self, request: Request) -> Response:
+        """A request by HTTP: an event stream to who asks for that first, JSON to all others."""
+        if wants_stream(request.headers.get("accept")):
+            return await self._events(request)
+        return await self._endpoint(request)
 
 
 def _middleware(server: ServerSettings) -> list[Middleware]:

@@ -179,6 +179,7 @@ class ServerSettings(Strict):
     each_seconds: float = Field(3.0, gt=0)
     nested_lists: int = Field(50, ge=1)
     max_ids: int = Field(100, ge=1)
+    poll_seconds: float = Field(2.0, gt=0)
     kept_scan_seconds: float = Field(60.0, ge=0)
     kept_scan_bytes: int = Field(64 * 1024 * 1024, ge=0)
 

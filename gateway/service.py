@@ -3,24 +3,29 @@
 import asyncio
 import secrets
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from gateway import ids
 from gateway.cache import KeptScans
 from gateway.config import ServerSettings
-from gateway.cursor import Cursor, CursorCodec, fingerprint
+from gateway.cursor import Cursor, CursorCodec, fingerprint, packed, unpacked
 from gateway.errors import SourceError, SourceErrorCode, UserError
 from gateway.loaders import Answer, EachBudget, Loaders, SupportsLatest
+from gateway.log_reading import Lines, LogPlace, LogRequest, read_lines
+from gateway.log_watch import LogBatch, LogWatch
 from gateway.merge import MergedPage, MergeSource, SourceReport, SourceReportState, merge_page
 from gateway.model import Entity, Execution, Job, Key, Kind, Node, NodeResult, NodeRole
 from gateway.query import ExecutionFilter, Filter, ListQuery, Order, OrderField, Position
 from gateway.registry import Registry, Source
 from gateway.spi import NOT_FOUND, SupportsTargets, SupportsTql, TargetPage
 from gateway.transport import Meter
+from gateway.watch import Watch
 
 MAX_FIRST = 1000
+MAX_LINES = 10_000
+MAX_TAIL = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +77,25 @@ class ExecutionNodes:
     report: SourceReport
 
 
+@dataclass(frozen=True, slots=True)
+class LogPage:
+    """A page of a log, and how to write its cursors."""
+
+    page: Lines
+    mark: str
+    after: str | None
+    codec: CursorCodec
+
+    def cursor(self, sequence: int) -> str:
+        """The text of the place behind a line."""
+        return self.codec.encode(Cursor((0, sequence, "", ()), now=0), self.mark)
+
+    @property
+    def end(self) -> str | None:
+        """Where to go on: behind everything that was read, wanted or not."""
+        return self.after if self.page.passed is None else self.cursor(self.page.passed)
+
+
 @dataclass(slots=True)
 class Session:
     """What one request of a caller shares: its loaders, its meter, its count of nested lists."""
@@ -92,6 +116,8 @@ class Gateway:
             cursor_key = secrets.token_bytes(32) if secret is None else secret.get_secret_value().encode()
         self.codec = CursorCodec(cursor_key)
         self._kept = KeptScans(server.kept_scan_seconds, server.kept_scan_bytes)
+        self.watch = Watch(server.poll_seconds)
+        self.log_watch = LogWatch(server.poll_seconds)
 
     def session(self) -> Session:
         """What a new request starts with."""
@@ -241,6 +267,54 @@ class Gateway:
                 source.name, SourceReportState.OK, taken=len(rows), scanned=len(rows), requests=requests, total=total
             ),
         )
+
+    # --- logs
+
+    async def logs(self, session: Session, execution: Execution, request: LogRequest, after: str | None) -> LogPage | None:
+        """A page of an execution's log; None where its source keeps none. Raises UserError or SourceError."""
+        if not 0 <= request.first <= MAX_LINES:
+            raise UserError(f"`first` must be from 0 to {MAX_LINES}.")
+        if request.tail is not None and not 0 <= request.tail <= MAX_TAIL:
+            raise UserError(f"`tail` must be from 0 to {MAX_TAIL}.")
+        if request.tail is not None and after is not None:
+            raise UserError("`tail` and `after` exclude one another: the pages after the first go on from its cursor.")
+        source = self.registry.sources[execution.key.source]
+        mark = self.log_mark(execution.key)
+        request = replace(request, after=None if after is None else self._log_place(after, mark).newest)
+        if not source.adapter.capabilities.logs:
+            return None
+        lines = await session.loaders.each(
+            source.name, lambda: read_lines(source.adapter, execution, request, source.settings.budget)
+        )
+        return LogPage(lines, mark, after, self.codec)
+
+    async def follow_log(self, execution: Execution, request: LogRequest, after: str | None) -> AsyncIterator[LogBatch]:
+        """Batches of an execution's log behind ``after``, until it is complete. Raises UserError for a wrong cursor."""
+        source = self.registry.sources[execution.key.source]
+        place = LogPlace() if after is None else self._log_place(after, self.log_mark(execution.key))
+        async for batch in self.log_watch.follow(source, execution, request, place):
+            yield batch
+
+    def log_mark(self, key: Key) -> str:
+        """What cursors of a log are bound to: the execution. Streams and search may change on the way."""
+        return fingerprint("logs", ids.encode(key))
+
+    def log_cursor(self, place: LogPlace, mark: str) -> str | None:
+        """The text of a place in a log; None for its beginning."""
+        if place.newest is None:
+            return None
+        hints: dict[str, int | str] = {}
+        if place.since is not None and (place.seen or place.since != place.newest):
+            hints = {"since": place.since, "seen": packed(place.seen)}
+        return self.codec.encode(Cursor((0, place.newest, "", ()), now=0, hints=hints), mark)
+
+    def _log_place(self, text: str, mark: str) -> LogPlace:
+        cursor = self.codec.decode(text, mark)
+        since, seen = cursor.hints.get("since"), cursor.hints.get("seen")
+        newest = cursor.boundary[1]
+        if isinstance(since, int) and isinstance(seen, str):
+            return LogPlace(newest, since, unpacked(seen))
+        return LogPlace(newest, newest)
 
     async def _targets(
         self, session: Session, source: Source, execution: Execution, failed: bool | None, first: int, place: Position

@@ -300,6 +300,15 @@ class SupportsLogs(Protocol):
 
 
 @runtime_checkable
+class SupportsLogBatches(Protocol):
+    """Several logs can be begun with fewer requests than one each."""
+
+    async def first_logs(self, executions: Sequence[Execution], query: LogQuery) -> Sequence[LogPage | SourceError]:
+        """The first page of each log, as ``logs`` would begin; same order and length. A fault of one log is a value."""
+        ...
+
+
+@runtime_checkable
 class SupportsDiscovery(Protocol):
     """What the source can do depends on its server, which has to be asked before plans can make the most of it."""
 

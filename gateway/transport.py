@@ -186,6 +186,10 @@ class SourceClient:
         """OPTIONS of ``path``: what a source says of itself; asked and repeated like ``get``."""
         return await self._read("OPTIONS", path, params, "application/json", also)
 
+    async def ask(self, path: str, content: bytes, *, headers: Mapping[str, str], limit: RateLimit | None = None) -> Answer:
+        """POST ``content`` to ``path``, for questions that take a body and change nothing; repeated like ``get``."""
+        return await self._read("POST", path, (), "application/json", frozenset(), headers, limit=limit, content=content)
+
     async def _read(
         self,
         method: str,
@@ -196,12 +200,13 @@ class SourceClient:
         headers: Mapping[str, str] | None = None,
         timeout: float | None = None,  # noqa: ASYNC109
         limit: RateLimit | None = None,
+        content: bytes | None = None,
     ) -> Answer:
         """Send what changes nothing upstream, and so may be sent again."""
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 async with self._turn(limit):
-                    return await self._once(method, path, params, accept, also, headers, timeout)
+                    return await self._once(method, path, params, accept, also, headers, timeout, content)
             except SourceError as error:
                 pause = self._pause(error, attempt)
                 if pause is None:
@@ -258,6 +263,7 @@ class SourceClient:
         also: frozenset[int],
         headers: Mapping[str, str] | None,
         timeout: float | None,  # noqa: ASYNC109
+        content: bytes | None,
     ) -> Answer:
         loop = asyncio.get_running_loop()
         meter = current_meter()
@@ -269,7 +275,7 @@ class SourceClient:
         started = loop.time()
         try:
             async with asyncio.timeout(limit), self._slots:
-                answer = await self._signed(lambda: self._request(method, path, params, accept, headers, limit))
+                answer = await self._signed(lambda: self._request(method, path, params, accept, headers, limit, content))
             self._raise_for(answer, also)
         except SourceError as error:
             self._observe(started, error)
@@ -296,7 +302,14 @@ class SourceClient:
         return answer
 
     def _request(
-        self, method: str, path: str, params: Params, accept: str, headers: Mapping[str, str] | None, limit: float
+        self,
+        method: str,
+        path: str,
+        params: Params,
+        accept: str,
+        headers: Mapping[str, str] | None,
+        limit: float,
+        content: bytes | None,
     ) -> httpx.Request:
         # "+" must not stay bare: servers read it as a space (contracts/awx.md section 4).
         query = urlencode(params, quote_via=quote, safe=":,") if params else ""
@@ -311,6 +324,7 @@ class SourceClient:
                 **self._headers,
                 **(headers or {}),
             },
+            content=content,
             extensions={"timeout": dict.fromkeys(("connect", "read", "write", "pool"), limit)},
         )
 

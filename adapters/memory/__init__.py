@@ -12,19 +12,20 @@ __all__ = ["ALL_FILTERS", "ALL_ORDERS", "Behaviour", "MemoryAdapter", "MemoryFac
 
 
 class MemoryFactory:
-    """Opens memory sources. ``stores`` holds the data by source name; a source without an entry is empty."""
+    """Opens memory sources. ``stores`` holds the data by source name, ``behaviours`` what a source can do if not all."""
 
     kind = "memory"
     settings = SourceSettings
 
     def __init__(self) -> None:
         self.stores: dict[str, MemoryStore] = {}
+        self.behaviours: dict[str, Behaviour] = {}
 
     def details(self) -> DetailTypes:
         return DetailTypes()
 
     def open(self, name: str, settings: Any, client: SourceClient) -> MemoryAdapter:  # noqa: ARG002 - needs neither
-        return MemoryAdapter(name, self.stores.setdefault(name, MemoryStore()))
+        return MemoryAdapter(name, self.stores.setdefault(name, MemoryStore()), self.behaviours.get(name))
 
 
 factory = MemoryFactory()

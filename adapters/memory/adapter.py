@@ -23,7 +23,20 @@ from gateway.query import (
     position_value,
     predicate,
 )
-from gateway.spi import NOT_FOUND, At, Capabilities, Fetched, Guarantee, Page, Ping, ScanPlan, Start, TargetPage
+from gateway.spi import (
+    NOT_FOUND,
+    At,
+    Capabilities,
+    Fetched,
+    Guarantee,
+    LogPage,
+    LogQuery,
+    Page,
+    Ping,
+    ScanPlan,
+    Start,
+    TargetPage,
+)
 from gateway.transport import current_meter
 
 Paging = Literal["number", "offset", "token", "key", "parents"]
@@ -61,6 +74,8 @@ class Behaviour:
     paging: Paging = "key"
     largest_page: int = 100
     counts: bool = True
+    log_late_seconds: float = 0.0
+    min_poll_seconds: float = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +103,10 @@ class MemoryAdapter:
             orders=self.behaviour.orders if self.behaviour.paging != "parents" else frozenset(),
             counts=self.behaviour.counts,
             batch_size=self.behaviour.largest_page,
+            logs=True,
+            log_late_seconds=self.behaviour.log_late_seconds,
             nodes=True,
-            min_poll_seconds=0.1,
+            min_poll_seconds=self.behaviour.min_poll_seconds,
         )
 
     def plan(self, query: ListQuery) -> ScanPlan:
@@ -157,6 +174,24 @@ class MemoryAdapter:
         ]
         rest = [result for result in rows if after is None or result.node.tie > after]
         return TargetPage(rest[:first], more=len(rest) > first, total=len(rows))
+
+    async def logs(self, execution: Execution, query: LogQuery) -> AsyncIterator[LogPage]:
+        after = query.after
+        written = self.store.logs.get(execution.key, ())
+        if query.tail is not None:
+            last = sorted(line.sequence for line in written)[-query.tail :] if query.tail else []
+            after = last[0] - 1 if last else max((line.sequence for line in written), default=None)
+        while True:
+            self._request()
+            rest = sorted(
+                (line for line in self.store.logs.get(execution.key, ()) if after is None or line.sequence > after),
+                key=lambda line: line.sequence,
+            )
+            page, more = rest[: query.rows], len(rest) > query.rows
+            yield LogPage(page, more=more, complete=not more and execution.key in self.store.written)
+            if not more:
+                return
+            after = page[-1].sequence
 
     async def ping(self) -> Ping:
         self._request()

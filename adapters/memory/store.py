@@ -3,18 +3,21 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from gateway.model import Entity, Key, Kind, NodeResult
+from gateway.model import Entity, Key, Kind, LogLine, NodeResult
 
 
 @dataclass(slots=True)
 class MemoryStore:
     """Entities by key, and the target nodes of executions.
 
+    ``logs`` has the lines of executions, in any order; those of an execution in ``written`` are all there.
     ``epoch`` is part of every page token: raising it makes all tokens given so far expire.
     """
 
     entities: dict[Key, Entity] = field(default_factory=dict)
     targets: dict[Key, tuple[NodeResult, ...]] = field(default_factory=dict)
+    logs: dict[Key, list[LogLine]] = field(default_factory=dict)
+    written: set[Key] = field(default_factory=set)
     epoch: int = 0
 
     def put(self, entities: Iterable[Entity]) -> None:

@@ -47,14 +47,11 @@ class Endpoint:
         media_type = _negotiate(request.headers.get("accept"))
         started = time.perf_counter()
         try:
-            asked = await self._read(request)
+            asked = await self.read(request)
             document = parse(asked["query"])
-            _check_method(request.method, _operation(document, asked.get("operationName")))
+            _check_method(request.method, operation_of(document, asked.get("operationName")))
         except BadRequest as error:
-            OPERATIONS.labels("refused").inc()
-            headers = {"Allow": "POST" if request.method == "GET" else "GET, POST"} if error.status == 405 else None
-            body = {"errors": [{"message": error.message, "extensions": {"code": error.code}}]}
-            return _respond(body, error.status, media_type or JSON, headers)
+            return refusal(error, request, media_type or JSON)
         except GraphQLError as error:
             OPERATIONS.labels("refused").inc()
             status = 400 if media_type == GRAPHQL_JSON else 200
@@ -82,7 +79,7 @@ class Endpoint:
         try:
             if document is None:
                 document = parse(query)
-                _operation(document, operation_name)
+                operation_of(document, operation_name)
             with metered(session.meter):
                 result = await self._schema.execute(
                     query,
@@ -101,7 +98,8 @@ class Endpoint:
             body["extensions"] = {"upstream": upstream}
         return body
 
-    async def _read(self, request: Request) -> dict[str, Any]:
+    async def read(self, request: Request) -> dict[str, Any]:
+        """The request itself. Raises BadRequest."""
         if request.method not in ("GET", "POST"):
             raise BadRequest(405, "Requests come by GET or POST.")
         if request.method == "GET":
@@ -140,7 +138,7 @@ class Endpoint:
         return bytes(body)
 
 
-def _operation(document: DocumentNode, name: str | None) -> OperationDefinitionNode:
+def operation_of(document: DocumentNode, name: str | None) -> OperationDefinitionNode:
     """The operation to run. Raises GraphQLError when that is not exactly one."""
     operations = [node for node in document.definitions if isinstance(node, OperationDefinitionNode)]
     if name is not None:
@@ -154,9 +152,19 @@ def _operation(document: DocumentNode, name: str | None) -> OperationDefinitionN
     return operations[0]
 
 
+def refusal(error: BadRequest, request: Request, media_type: str = JSON) -> Response:
+    """The answer to what is no GraphQL request."""
+    OPERATIONS.labels("refused").inc()
+    headers = {"Allow": "POST" if request.method == "GET" else "GET, POST"} if error.status == 405 else None
+    body = {"errors": [{"message": error.message, "extensions": {"code": error.code}}]}
+    return _respond(body, error.status, media_type, headers)
+
+
 def _check_method(method: str, operation: OperationDefinitionNode) -> None:
     if method == "GET" and operation.operation is not OperationType.QUERY:
         raise BadRequest(405, "Only queries may be sent with GET.")
+    if operation.operation is OperationType.SUBSCRIPTION:
+        raise BadRequest(400, "Subscriptions are answered over WebSocket, or with `Accept: text/event-stream`.")
 
 
 def _json(text: bytes, what: str) -> Any:
@@ -192,9 +200,13 @@ def _range(part: str) -> tuple[str, float]:
 
 
 def _respond(body: Mapping[str, Any], status: int, media_type: str, headers: Mapping[str, str] | None = None) -> Response:
+    return Response(written(body), status, headers=dict(headers or {}), media_type=f"{media_type}; charset=utf-8")
+
+
+def written(body: Mapping[str, Any]) -> bytes:
+    """An answer as JSON."""
     try:
-        content = orjson.dumps(body, option=orjson.OPT_NON_STR_KEYS)
+        return orjson.dumps(body, option=orjson.OPT_NON_STR_KEYS)
     except TypeError:
         # Some system's JSON holds an integer that orjson cannot write; the slower encoder writes any.
-        content = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
-    return Response(content, status, headers=dict(headers or {}), media_type=f"{media_type}; charset=utf-8")
+        return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()

@@ -10,6 +10,7 @@ from strawberry.types import ExecutionContext
 
 from gateway.api.operations import Query
 from gateway.api.scalars import SCALARS
+from gateway.api.subscriptions import Subscription
 from gateway.api.types import Execution, Job, Node, Source
 
 MAX_TOKENS = 4000
@@ -27,6 +28,7 @@ def schema() -> Schema:
     """The schema over the installed adapters' details."""
     return Schema(
         query=Query,
+        subscription=Subscription,
         types=[Job, Execution, Node, Source],
         config=StrawberryConfig(scalar_map=SCALARS),
         extensions=[lambda: MaxTokensLimiter(max_token_count=MAX_TOKENS)],

@@ -15,6 +15,7 @@ from gateway.api import inputs, values
 from gateway.api.context import Info
 from gateway.api.details import at_row_strength, detail_union, details_of
 from gateway.api.lists import list_execution_nodes, nested_executions
+from gateway.api.logs import LogLineConnection, execution_logs
 from gateway.api.scalars import JSON, DateTime
 from gateway.api.selection import selection
 from gateway.api.values import field
@@ -486,6 +487,12 @@ class Execution(Resource):
         "others. TARGET nodes of AWX cost one upstream request per execution; the other roles cost none.",
     )
     node_counts = looked_up("Hosts by result.", values.NodeCounts | None, "node_counts")
+    logs = strawberry.field(
+        resolver=execution_logs,
+        graphql_type=LogLineConnection | None,
+        description="What it printed, line by line. Null where the source keeps no log (ThreatConnect; AWS IoT unless its "
+        "settings name a log group). `tail: n` gives the last n lines.",
+    )
     details = computed("What only this kind of source has.", ExecutionDetails | None, details_of)
 
     @classmethod

@@ -33,6 +33,7 @@ for _enum in (
     model.TriggerKind,
     model.NodeKind,
     model.NodeRole,
+    model.LogStream,
     model.RerunSupport,
     SourceErrorCode,
     SourceReportState,

@@ -71,7 +71,6 @@ async def test_a_client_that_takes_neither(accept: str) -> None:
         ("{", None, "GRAPHQL_PARSE_FAILED"),
         ("{ nope }", None, "GRAPHQL_VALIDATION_FAILED"),
         ("mutation { cancel }", None, "GRAPHQL_VALIDATION_FAILED"),
-        ("subscription { live }", None, "GRAPHQL_VALIDATION_FAILED"),
         ("query($v: Int!) { executions(first: $v) { partial } }", {"v": "x"}, "BAD_USER_INPUT"),
         ("query($v: Int!) { executions(first: $v) { partial } }", {}, "BAD_USER_INPUT"),
         ('{ executions(first: "x") { partial } }', None, "BAD_USER_INPUT"),
@@ -211,6 +210,13 @@ async def test_a_query_by_get() -> None:
     async with running_app() as app:
         response = await get(app, GRAPHQL, query=query, variables='{"n": "beta"}', operationName="A", extensions="")
     assert (response.status_code, response.json()) == (200, {"data": {"source": {"name": "beta"}}})
+
+
+async def test_a_subscription_is_told_where_it_belongs() -> None:
+    async with running_app() as app:
+        response = await post(app, b'{"query": "subscription { executionsUpdated { change } }"}')
+    assert refusal(response) == (400, "BAD_USER_INPUT")
+    assert "text/event-stream" in response.text
 
 
 @pytest.mark.parametrize(
