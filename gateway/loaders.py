@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol, TypeVar, cast, runtime_checkable
 
 from aiodataloader import DataLoader
@@ -15,7 +16,7 @@ from aiodataloader import DataLoader
 from gateway.errors import SourceError, SourceErrorCode
 from gateway.model import Entity, Execution, Key
 from gateway.registry import Registry, Source
-from gateway.spi import Fetched, internal_error
+from gateway.spi import Fetched, LogPage, LogQuery, SupportsLogBatches, internal_error
 
 T = TypeVar("T")
 
@@ -55,6 +56,15 @@ class EachBudget:
         self._reads -= 1
 
 
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """The beginning of a log; equal for equal keys and queries."""
+
+    key: Key
+    query: LogQuery
+    execution: Execution = field(compare=False)
+
+
 class Loaders:
     """The loaders of one request."""
 
@@ -64,6 +74,7 @@ class Loaders:
         self._entities = DataLoader(self._load_entities)
         self._full = DataLoader(self._load_full)
         self._latest = DataLoader(self._load_latest)
+        self._logs = DataLoader(self._load_logs)
         self._slots: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(_EACH_IN_FLIGHT))
 
     async def entity(self, key: Key) -> Answer:
@@ -78,6 +89,10 @@ class Loaders:
     async def latest(self, key: Key) -> Answer:
         """The latest execution of a job, from an adapter that SupportsLatest."""
         return cast("Answer", await asyncio.shield(self._latest.load(key)))
+
+    async def first_log(self, execution: Execution, query: LogQuery) -> LogPage | SourceError:
+        """The first page of a log, from an adapter that SupportsLogBatches."""
+        return cast("LogPage | SourceError", await asyncio.shield(self._logs.load(_Begun(execution.key, query, execution))))
 
     async def each(self, source: str, read: Callable[[], Awaitable[T]]) -> T:
         """One read that nothing batches: within the request's budget, few at a time. Raises SourceError only."""
@@ -106,6 +121,31 @@ class Loaders:
             return cast("Sequence[Answer]", await source.adapter.latest(own))
 
         return await self._by_source(keys, read)
+
+    async def _load_logs(self, asked: list["_Begun"]) -> list[LogPage | SourceError]:
+        groups: defaultdict[tuple[str, LogQuery], list[_Begun]] = defaultdict(list)
+        for each in asked:
+            groups[each.key.source, each.query].append(each)
+        found: dict[_Begun, LogPage | SourceError] = {}
+        for (name, query), own in groups.items():
+            answers = await self._first_logs(name, query, [each.execution for each in own])
+            found |= dict(zip(own, answers, strict=True))
+        return [found[each] for each in asked]
+
+    async def _first_logs(
+        self, name: str, query: LogQuery, executions: Sequence[Execution]
+    ) -> Sequence[LogPage | SourceError]:
+        adapter = self._registry.sources[name].adapter
+        assert isinstance(adapter, SupportsLogBatches)  # noqa: S101 - callers look before they ask
+        try:
+            answers = await adapter.first_logs(executions, query)
+        except SourceError as error:
+            error.source = error.source or name
+            return [error] * len(executions)
+        except Exception:  # noqa: BLE001 - a third party's bug must cost no more than its own logs
+            _log.exception("adapter of source %s failed", name)
+            return [internal_error(name)] * len(executions)
+        return answers if len(answers) == len(executions) else [internal_error(name)] * len(executions)
 
     async def _load_full(self, keys: list[Key]) -> list[Answer]:
         async def read(key: Key) -> Answer:

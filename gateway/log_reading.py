@@ -7,7 +7,7 @@ the source says that lines may still appear, and leaves out what it has delivere
 import asyncio
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 from gateway.config import BudgetSettings
@@ -43,6 +43,19 @@ class LogRequest:
         return not self.search or self.search.lower() in plain(line.text).lower()
 
 
+def first_query(request: LogRequest) -> LogQuery:
+    """What a source is asked for a page."""
+    # Of a restricted log the last lines are those that match: only reading tells.
+    seeks = request.tail is not None and not request.restricts
+    return LogQuery(
+        after=request.after,
+        tail=request.tail if seeks else None,
+        streams=request.streams,
+        search=request.search or None,
+        rows=min(request.tail or request.first, _MOST_TAIL) if seeks else request.first + 1,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Lines:
     """A page of a log. ``passed`` is the sequence up to which all lines were read, wanted or not."""
@@ -55,9 +68,14 @@ class Lines:
     passed: int | None
 
 
-async def read_lines(adapter: Adapter, execution: Execution, request: LogRequest, budget: BudgetSettings) -> Lines:
-    """One page. Raises SourceError when nothing at all could be read; a later fault is in the report."""
-    reading = _Reading(adapter, execution, request, budget)
+async def read_lines(
+    adapter: Adapter, execution: Execution, request: LogRequest, budget: BudgetSettings, begun: LogPage | None = None
+) -> Lines:
+    """One page. Raises SourceError when nothing at all could be read; a later fault is in the report.
+
+    ``begun`` is the source's first page for ``first_query(request)``, where it has been read already.
+    """
+    reading = _Reading(adapter, execution, request, budget, begun)
     try:
         with metered(reading.meter):
             await reading.run()
@@ -77,6 +95,7 @@ class _Reading:
     execution: Execution
     request: LogRequest
     budget: BudgetSettings
+    begun: LogPage | None
     lines: deque[LogLine] = field(default_factory=deque)
     scanned: int = 0
     more: bool = False
@@ -91,16 +110,12 @@ class _Reading:
         self.passed = self.request.after
 
     async def run(self) -> None:
-        request = self.request
-        # Of a restricted log the last lines are those that match: only reading tells.
-        seeks = request.tail is not None and not request.restricts
-        query = LogQuery(
-            after=request.after,
-            tail=request.tail if seeks else None,
-            streams=request.streams,
-            search=request.search or None,
-            rows=min(request.tail or request.first, _MOST_TAIL) if seeks else request.first + 1,
-        )
+        query = first_query(self.request)
+        if (begun := self.begun) is not None:
+            if self._take(begun) or not begun.more:
+                self._end()
+                return
+            query = replace(query, after=self.passed)
         pages = cast("Any", cast("SupportsLogs", self.adapter).logs(self.execution, query))
         try:
             async for page in pages:
@@ -108,7 +123,10 @@ class _Reading:
                     return
         finally:
             await pages.aclose()
-        if request.tail is not None:
+        self._end()
+
+    def _end(self) -> None:
+        if self.request.tail is not None:
             self._cut_tail()
 
     def _take(self, page: LogPage) -> bool:

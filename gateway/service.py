@@ -13,13 +13,13 @@ from gateway.config import ServerSettings
 from gateway.cursor import Cursor, CursorCodec, fingerprint, packed, unpacked
 from gateway.errors import SourceError, SourceErrorCode, UserError
 from gateway.loaders import Answer, EachBudget, Loaders, SupportsLatest
-from gateway.log_reading import Lines, LogPlace, LogRequest, read_lines
+from gateway.log_reading import Lines, LogPlace, LogRequest, first_query, read_lines
 from gateway.log_watch import LogBatch, LogWatch
 from gateway.merge import MergedPage, MergeSource, SourceReport, SourceReportState, merge_page
 from gateway.model import Entity, Execution, Job, Key, Kind, Node, NodeResult, NodeRole
 from gateway.query import ExecutionFilter, Filter, ListQuery, Order, OrderField, Position
 from gateway.registry import Registry, Source
-from gateway.spi import NOT_FOUND, SupportsTargets, SupportsTql, TargetPage
+from gateway.spi import NOT_FOUND, SupportsLogBatches, SupportsTargets, SupportsTql, TargetPage
 from gateway.transport import Meter
 from gateway.watch import Watch
 
@@ -78,7 +78,7 @@ class ExecutionNodes:
 
 
 @dataclass(frozen=True, slots=True)
-class LogPage:
+class LogListing:
     """A page of a log, and how to write its cursors."""
 
     page: Lines
@@ -270,7 +270,9 @@ class Gateway:
 
     # --- logs
 
-    async def logs(self, session: Session, execution: Execution, request: LogRequest, after: str | None) -> LogPage | None:
+    async def logs(
+        self, session: Session, execution: Execution, request: LogRequest, after: str | None
+    ) -> LogListing | None:
         """A page of an execution's log; None where its source keeps none. Raises UserError or SourceError."""
         if not 0 <= request.first <= MAX_LINES:
             raise UserError(f"`first` must be from 0 to {MAX_LINES}.")
@@ -283,10 +285,17 @@ class Gateway:
         request = replace(request, after=None if after is None else self._log_place(after, mark).newest)
         if not source.adapter.capabilities.logs:
             return None
+        begun = None
+        if isinstance(source.adapter, SupportsLogBatches) and request.after is None and request.tail is None:
+            # The first pages of many logs may be one request.
+            answer = await session.loaders.first_log(execution, first_query(request))
+            if isinstance(answer, SourceError):
+                raise answer
+            begun = answer
         lines = await session.loaders.each(
-            source.name, lambda: read_lines(source.adapter, execution, request, source.settings.budget)
+            source.name, lambda: read_lines(source.adapter, execution, request, source.settings.budget, begun)
         )
-        return LogPage(lines, mark, after, self.codec)
+        return LogListing(lines, mark, after, self.codec)
 
     async def follow_log(self, execution: Execution, request: LogRequest, after: str | None) -> AsyncIterator[LogBatch]:
         """Batches of an execution's log behind ``after``, until it is complete. Raises UserError for a wrong cursor."""

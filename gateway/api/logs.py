@@ -14,7 +14,7 @@ from gateway.log_reading import LogPlace, LogRequest
 from gateway.log_watch import LogBatch
 from gateway.logs import plain
 from gateway.redaction import redacted
-from gateway.service import LogPage
+from gateway.service import LogListing
 
 if TYPE_CHECKING:
     from gateway.api.types import Node, SourceReport
@@ -124,7 +124,7 @@ class LogView:
 
     __slots__ = ("_page", "complete", "edges", "source", "truncated")
 
-    def __init__(self, execution: model.Execution, page: LogPage) -> None:
+    def __init__(self, execution: model.Execution, page: LogListing) -> None:
         self._page = page
         self.edges = [LineEdgeView(LineView(execution, line), page.cursor) for line in page.page.lines]
         self.source = page.page.report
