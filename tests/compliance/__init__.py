@@ -1,0 +1,1 @@
+"""The gateway as real clients of the ecosystem see it."""
