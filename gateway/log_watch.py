@@ -1,7 +1,7 @@
 """Live logs: however many follow the same log, its source is read once (DECISIONS 28, 29)."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, cast
@@ -12,7 +12,7 @@ from gateway.merge import SourceReport, SourceReportState
 from gateway.model import Execution, ExecutionPhase, Key, LogLine
 from gateway.pulse import Cadence
 from gateway.registry import Source
-from gateway.spi import LogQuery, SupportsLogs, internal_error
+from gateway.spi import LogPage, LogQuery, SupportsLogs, internal_error
 from gateway.transport import Meter, metered
 
 _ROWS = 1000
@@ -63,6 +63,7 @@ class LogWatch:
         finally:
             if shared.leave():
                 del self._shared[key]
+                await shared.stop()
 
     @property
     def watched(self) -> int:
@@ -110,6 +111,7 @@ class _SharedLog:
         self._cadence = Cadence(least)
         self._followers = 0
         self._reads: dict[int | None, asyncio.Task[_Chunk]] = {}
+        self._open: dict[int | None, AsyncGenerator[LogPage, None]] = {}
         self._fresh = True
         self._next = asyncio.Event()
         self._ticker: asyncio.Task[None] | None = None
@@ -124,12 +126,15 @@ class _SharedLog:
     def leave(self) -> bool:
         """One follower fewer; whether that was the last one."""
         self._followers -= 1
-        if self._followers:
-            return False
-        for task in (self._ticker, *self._reads.values()):
-            if task is not None:
-                task.cancel()
-        return True
+        return not self._followers
+
+    async def stop(self) -> None:
+        """Nobody follows any more."""
+        running = [task for task in (self._ticker, *self._reads.values()) if task is not None]
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+        await self._close()
 
     async def read(self, start: int | None) -> _Chunk:
         """Lines after ``start``, as of this pulse. Raises SourceError."""
@@ -154,6 +159,7 @@ class _SharedLog:
                 with suppress(asyncio.CancelledError):
                     task.exception()
             self._reads.clear()
+            await self._close()
             self._fresh = False
             self.pulse += 1
             self._next.set()
@@ -193,19 +199,28 @@ class _SharedLog:
             self._execution = found
 
     async def _read(self, start: int | None) -> _Chunk:
+        # A long log is read on where the chunk before ended: sources answer with more than a chunk at once.
+        pages = self._open.pop(start, None)
+        if pages is None:
+            adapter = cast("SupportsLogs", self._source.adapter)
+            pages = cast("AsyncGenerator[LogPage, None]", adapter.logs(self._execution, LogQuery(after=start, rows=_ROWS)))
         lines: list[LogLine] = []
-        truncated = False
-        pages = cast("Any", cast("SupportsLogs", self._source.adapter)).logs(
-            self._execution, LogQuery(after=start, rows=_ROWS)
-        )
+        truncated = complete = False
         try:
             async for page in pages:
                 lines += page.lines
-                truncated = truncated or page.truncated
-                if not page.more:
-                    return _Chunk(lines, more=False, complete=page.complete, truncated=truncated)
-                if len(lines) >= _ROWS:
+                truncated, complete = truncated or page.truncated, page.complete
+                if page.more and len(lines) >= _ROWS:
+                    self._open[lines[-1].sequence] = pages
                     return _Chunk(lines, more=True, complete=False, truncated=truncated)
-        finally:
+        except BaseException:
             await pages.aclose()
-        return _Chunk(lines, more=False, complete=False, truncated=truncated)
+            raise
+        await pages.aclose()
+        return _Chunk(lines, more=False, complete=complete, truncated=truncated)
+
+    async def _close(self) -> None:
+        """Give up what nobody has read on."""
+        unread, self._open = self._open, {}
+        for pages in unread.values():
+            await pages.aclose()

@@ -15,13 +15,14 @@ from adapters.awx.capabilities import capabilities_of
 from adapters.awx.client import LARGEST_PAGE, AwxClient, Batch, Param
 from adapters.awx.keys import HOST_NAME, INSTANCE, last_id, named, number, parse
 from adapters.awx.kinds import JOB, PATHS, UNIFIED, WORKFLOW, Listing, SeenTypes
+from adapters.awx.logs import LogReader
 from adapters.awx.mapping import Mapper, type_of
 from adapters.awx.records import JobRecord, Sent
-from gateway.errors import SourceError
-from gateway.model import Entity, Execution, Job, Key, Kind, Tie
+from gateway.errors import SourceError, SourceErrorCode
+from gateway.model import Entity, Execution, ExecutionPhase, Job, Key, Kind, Tie
 from gateway.query import ListQuery
 from gateway.redaction import redacted
-from gateway.spi import NOT_FOUND, Fetched, NotFound, Page, Ping, ScanPlan, Start, TargetPage
+from gateway.spi import NOT_FOUND, Fetched, LogPage, LogQuery, NotFound, Page, Ping, ScanPlan, Start, TargetPage
 from gateway.transport import SourceClient
 
 if TYPE_CHECKING:
@@ -204,6 +205,34 @@ class AwxAdapter:
         total = batch.count if last is None else None
         return TargetPage(batch.rows[:first], more=batch.more or len(batch.rows) > first, total=total)
 
+    # --- the log of an execution
+
+    async def logs(self, execution: Execution, query: LogQuery) -> AsyncIterator[LogPage]:
+        """Lines by AWX's events. A workflow job prints nothing: one page without lines.
+
+        One request per page; one more unless the run is known to go on; one or two more where its type has to be found.
+        """
+        row_id = number(execution.key)
+        kind = await self._type_of(execution)
+        if row_id is None or kind is None:
+            raise SourceError(SourceErrorCode.NOT_FOUND, "It has no such run.", source=self.name)
+        told = execution.known is None or "status" in execution.known
+        is_open = told and execution.phase in _OPEN_PHASES
+        async for page in LogReader(self._client, self._mapper, kind, row_id).pages(query, is_open=is_open):
+            yield page
+
+    async def _type_of(self, execution: Execution) -> str | None:
+        """The type of an execution's unified job; None when there is none. Raises SourceError."""
+        if isinstance(execution.record, Sent):
+            return type_of(execution.record.fields)
+        known = self._type(execution.key)
+        if known is not None:
+            return known
+        found = await self.fetch_full(execution.key)
+        if isinstance(found, SourceError):
+            raise found
+        return self._type(execution.key)
+
     # --- rows
 
     def _execution(self, raw: bytes, *, full: bool = False) -> Execution:
@@ -237,6 +266,7 @@ class AwxAdapter:
         return None
 
 
+_OPEN_PHASES = (ExecutionPhase.WAITING, ExecutionPhase.ACTIVE)
 _PATHS: dict[Kind, str] = {"job": "job_templates/", "node": "hosts/"}
 
 

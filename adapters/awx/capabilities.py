@@ -19,7 +19,7 @@ _COSTS: Mapping[Cost, Mapping[str, Sequence[str]]] = {
     },
     Cost.EACH: {
         # Its TARGET nodes: the other roles come with the list row.
-        "Execution": ("nodeCounts", "nodes"),
+        "Execution": ("logs", "nodeCounts", "nodes"),
         "ExecutionError": ("traceback",),
         "AwxExecutionDetails": (
             "jobArgs",
@@ -40,6 +40,8 @@ CAPABILITIES = Capabilities(
     orders=frozenset({OrderField.CREATED_AT, OrderField.STARTED_AT, OrderField.FINISHED_AT, OrderField.NATIVE}),
     counts=True,
     batch_size=LARGEST_PAGE,
+    # Lines never come late: what AWX has not stored yet, no later line is read before (see logs).
+    logs=True,
     nodes=True,
     costs={f"{kind}.{name}": cost for cost, kinds in _COSTS.items() for kind, names in kinds.items() for name in names},
 )

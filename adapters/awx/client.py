@@ -3,17 +3,22 @@
 Pages are built from parameters, never from the ``next`` links that AWX sends: behind a gateway they lack the path's prefix.
 """
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from typing import Generic, TypeVar
 
 import msgspec
 
+from gateway.auth import Answer
 from gateway.errors import SourceError, SourceErrorCode
+from gateway.instant import Instant
 from gateway.spi import NOT_FOUND, NotFound
 from gateway.transport import SourceClient
 
 E = TypeVar("E")
+S = TypeVar("S")
 Param = tuple[str, str]
 
 LARGEST_PAGE = 200
@@ -21,6 +26,8 @@ LARGEST_PAGE = 200
 
 _ORDINARY_PAGE = 25
 """AWX's ``PAGE_SIZE``: what every installation gives."""
+
+_DATE_LENGTH = len("Sun, 06 Nov 1994 08:49:37 GMT")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +43,32 @@ class Batch(Generic[E]):
     def unreadable(self) -> int:
         """Records that could not be read."""
         return self.returned - len(self.rows)
+
+
+@dataclass(frozen=True, slots=True)
+class EventBatch:
+    """An answer of an event list: JSON of single events, ``size`` bytes in all. ``now_us`` is AWX's clock (microseconds)."""
+
+    entries: Sequence[msgspec.Raw]
+    more: bool
+    size: int
+    now_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunState:
+    """How far a run is, as its own URL says. ``now_us`` is AWX's clock (microseconds)."""
+
+    status: str | None
+    finished: str | None
+    event_processing_finished: bool | None
+    now_us: int
+
+
+class _State(msgspec.Struct):
+    status: str | None = None
+    finished: str | None = None
+    event_processing_finished: bool | None = None
 
 
 class _List(msgspec.Struct):
@@ -100,6 +133,28 @@ class AwxClient:
         except (msgspec.DecodeError, ValueError) as error:
             raise self.unreadable() from error
 
+    async def events(self, path: str, params: Sequence[Param], limit: int) -> EventBatch:
+        """The first ``limit`` events of a list, however many (section 2). NOT_FOUND when there is no such run.
+
+        An AWX before 19.2.1 does not know ``limit`` and sends an ordinary page: its ``next`` tells of more.
+        """
+        answer = await self._client.get(path, [*params, ("limit", str(limit))], also=frozenset({404}))
+        found = self._present(answer, _List)
+        more = len(found.results) >= limit or found.next is not None
+        return EventBatch(found.results, more, len(answer.content), _now_us(answer))
+
+    async def state(self, path: str) -> RunState:
+        """What the run at ``path`` says of its end. NOT_FOUND when there is none."""
+        answer = await self._client.get(path, also=frozenset({404}))
+        found = self._present(answer, _State)
+        return RunState(found.status, found.finished, found.event_processing_finished, _now_us(answer))
+
+    def _present(self, answer: Answer, model: type[S]) -> S:
+        if answer.status == 404:
+            self._client.decode(answer, msgspec.Raw)  # a path that it does not know is answered with HTML
+            raise SourceError(SourceErrorCode.NOT_FOUND, "It has no such run.", source=self._client.source, http_status=404)
+        return self._client.decode(answer, model)
+
     async def version(self) -> str | None:
         """The release, from ``/ping/``, which needs no credentials."""
         answer = await self._client.get_json("ping/", model=_Version)
@@ -113,3 +168,11 @@ class AwxClient:
     def unreadable(self) -> SourceError:
         """The fault of a record that was sent, but cannot be read."""
         return SourceError(SourceErrorCode.BAD_RESPONSE, "It sent a record that cannot be read.", source=self._client.source)
+
+
+def _now_us(answer: Answer) -> int:
+    """When it was answered, by the clock of who answered (``Date``, the last where there are two), else by ours."""
+    try:
+        return Instant.from_datetime(parsedate_to_datetime(answer.headers.get("date", "")[-_DATE_LENGTH:])).us
+    except ValueError:
+        return time.time_ns() // 1000

@@ -235,20 +235,29 @@ class Mapper:
         """A host that AWX remembers by name only: there is nothing more to ask."""
         return Node(key=self._key("node", keys.HOST_NAME, name), name=name, tie=tie or (3, name), node_kind=NodeKind.HOST)
 
+    def mentioned_host(self, row_id: int | None, name: str) -> Node:
+        """A host that something names; ``row_id`` is None once it was deleted."""
+        if row_id is None:
+            return self.deleted_host(name)
+        return self._known_host(row_id, name, (0, row_id))
+
+    def _known_host(self, row_id: int, name: str, tie: Tie) -> Node:
+        return Node(
+            key=self._key("node", keys.HOST, row_id),
+            name=name,
+            tie=tie,
+            node_kind=NodeKind.HOST,
+            web_url=self._page("hosts", row_id, "details"),
+            known=HOST_OF_ROW,
+        )
+
     def target(self, raw: bytes) -> NodeResult:
         """A record of ``/jobs/{id}/job_host_summaries/``. The node's tie is the record's id: its place in that list."""
         row = _SUMMARY.decode(raw)
         if row.host is None:
             node = self.deleted_host(row.host_name, (row.id,))
         else:
-            node = Node(
-                key=self._key("node", keys.HOST, row.host),
-                name=row.host_name,
-                tie=(row.id,),
-                node_kind=NodeKind.HOST,
-                web_url=self._page("hosts", row.host, "details"),
-                known=HOST_OF_ROW,
-            )
+            node = self._known_host(row.host, row.host_name, (row.id,))
         return NodeResult(
             node=node,
             roles=(NodeRole.TARGET,),

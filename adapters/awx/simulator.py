@@ -1,12 +1,15 @@
 """An AWX 24.6.1 API server over a :class:`~adapters.awx.world.World`, as far as reading and canceling jobs go.
 
 It follows the contract (filters, paging, errors, HTML where the real server sends HTML) and is held to recordings of
-the real server by tests/adapters/test_awx_simulator.py. Job events, stdout, launching and relaunching are not served.
+the real server by tests/adapters/test_awx_simulator.py. Single events, stdout, launching and relaunching are not served.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC
+from email.utils import format_datetime
 from typing import Any, cast
 
 import orjson
@@ -17,6 +20,7 @@ from starlette.types import Receive, Scope, Send
 
 from adapters.awx import simulator_documents as documents
 from adapters.awx.simulator_accounts import ACCOUNTS, Account, authenticate
+from adapters.awx.simulator_events import EVENT_LISTS, events_page
 from adapters.awx.simulator_faults import NOT_FOUND_PAGE, SERVER_ERROR_PAGE, FaultError, forbidden, missing, no_route
 from adapters.awx.simulator_filters import apply_filters, apply_search, apply_type
 from adapters.awx.simulator_lists import LISTS, SUBLISTS, Listing, Sublist
@@ -24,6 +28,7 @@ from adapters.awx.simulator_order import apply_order, page_of
 from adapters.awx.simulator_rows import detail_row, list_row, named_key
 from adapters.awx.simulator_schema import MODELS, Tables
 from adapters.awx.world import World
+from adapters.awx.world_life import Life
 from adapters.awx.world_rows import ACTIVE, Row, stamp
 from gateway.testing.simulator import LoggedRequest, RequestLog
 
@@ -53,6 +58,7 @@ class Answer:
     body: Any
     rows: int = 0
     status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 View = Callable[[Call], Answer]
@@ -62,18 +68,35 @@ class Simulator:
     """The server. ``app`` is the ASGI application, ``log`` the requests it has served (``GET /_log`` shows them, unlogged).
 
     ``latency_per_row`` seconds are waited per record in an answer: the real server makes some queries for each row.
-    ``accounts`` are the users it knows. Changes of ``world`` show from the next request on.
+    ``accounts`` are the users it knows. Changes of ``world`` show from the next request on. The world stands still, unless
+    ``speed`` is given (see ``go_live``); ``clock`` gives seconds. Answers carry the world's time as their ``Date``.
     """
 
     base_path = "/api/v2"
 
-    def __init__(self, world: World, *, latency_per_row: float = 0.0, accounts: Sequence[Account] = ACCOUNTS) -> None:
+    def __init__(
+        self,
+        world: World,
+        *,
+        latency_per_row: float = 0.0,
+        accounts: Sequence[Account] = ACCOUNTS,
+        speed: float | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.world = world
+        self._clock = clock
+        self._life: Life | None = None
+        if speed is not None:
+            self.go_live(speed)
         self.latency_per_row = latency_per_row
         self.accounts = tuple(accounts)
         self._router = Router(self._routes(), redirect_slashes=False, default=self._unrouted)
         self.app = RequestLog(self._router)
         self.log: list[LoggedRequest] = self.app.requests
+
+    def go_live(self, speed: float = 1.0) -> None:
+        """Let the world go on from now, ``speed`` times as fast as the clock: it catches up before each request."""
+        self._life = Life(self.world, self._clock, speed)
 
     def _routes(self) -> list[Route]:
         base = self.base_path
@@ -91,6 +114,9 @@ class Simulator:
                 routes.append(self._route(f"{base}/{name}/", self._list_view(listing), _LIST_METHODS))
             if listing.details:
                 routes.append(self._route(f"{base}/{name}/{{id}}/", self._detail_view(listing)))
+        for name, (below_it, _) in EVENT_LISTS.items():
+            path = f"{base}/{name}/{{id:int}}/{below_it}/"
+            routes.append(self._route(path, self._events_view(LISTS[name]), ("GET",)))
         for below in SUBLISTS:
             path = f"{base}/{below.parent}/{{id:int}}/{below.name}/"
             routes.append(self._route(path, self._list_view(LISTS[below.child], below), _LIST_METHODS))
@@ -100,7 +126,10 @@ class Simulator:
         allowed = [*methods, "HEAD"]
 
         async def serve(request: Request) -> Response:
-            headers = {"X-API-Product-Name": "AWX", "Allow": ", ".join(allowed)}
+            if self._life is not None:
+                self._life.catch_up()
+            date = format_datetime(self.world.now.astimezone(UTC), usegmt=True)
+            headers = {"X-API-Product-Name": "AWX", "Allow": ", ".join(allowed), "Date": date}
             try:
                 # The order of Django REST framework: the Accept header, then the credentials, then the method.
                 page = _wants_page(request)
@@ -112,6 +141,7 @@ class Simulator:
             except FaultError as fault:
                 return _refusal(fault, headers)
             await asyncio.sleep(self.latency_per_row * answer.rows)
+            headers |= answer.headers
             if page:
                 return Response(documents.BROWSABLE, answer.status, headers, _HTML)
             content = b"" if answer.body is None else orjson.dumps(answer.body)
@@ -142,6 +172,14 @@ class Simulator:
             envelope, shown = page_of(rows, call.request.url.path, call.request.url.query, parameters)
             results = [list_row(self.world, call.user, row) for row in shown]
             return Answer({**envelope, "results": results}, len(results))
+
+        return view
+
+    def _events_view(self, listing: Listing) -> View:
+        def view(call: Call) -> Answer:
+            run, url = self._find(listing, call), call.request.url
+            body, rows = events_page(self.world, run, url.path, url.query, call.request.query_params.multi_items())
+            return Answer(body, rows, headers={"X-UI-Max-Events": "4000"} if run["type"] == "job" else {})
 
         return view
 

@@ -308,8 +308,8 @@ def apply_type(rows: Iterable[Row], wanted: str | None) -> list[Row]:
 def apply_search(rows: Iterable[Row], model: Model, text: str) -> list[Row]:
     """``search=``: every term, split at commas and blanks, occurs in name or description, whatever the case.
 
-    On unified jobs the playbook of a job counts too.
+    On unified jobs the playbook of a job counts too; of events, what they print.
     """
-    names = ["name", "description", "hostname", "username"] + (["playbook"] if model.name == "UnifiedJob" else [])
+    names = ["name", "description", "hostname", "username", "stdout"] + (["playbook"] if model.name == "UnifiedJob" else [])
     terms = text.replace(",", " ").casefold().split()
     return [row for row in rows if all(any(term in (row.get(name) or "").casefold() for name in names) for term in terms)]

@@ -165,6 +165,16 @@ _TEMPLATE_RELATIONS = {
     "inventory": _to_one("Inventory", "inventories", "inventory"),
 }
 
+_EVENT = _columns(
+    integers="id counter start_line end_line verbosity",
+    texts="event uuid stdout host_name",
+    booleans="failed changed",
+    instants="created modified",
+    documents="event_data",
+)
+_OF_PLAYS = _columns(integers="event_level", texts="parent_uuid playbook play task role")
+_HOST_OF_EVENT = {"host": _to_one("Host", "hosts", "host")}
+
 _MODELS = (
     Model(
         "Job",
@@ -320,6 +330,15 @@ _MODELS = (
         _columns(integers="id", texts="username first_name last_name email", booleans="is_superuser"),
         forbidden={"password": "password fields"},
     ),
+    Model(
+        "JobEvent",
+        _EVENT | _OF_PLAYS | _columns(keys="job host"),
+        {"job": _to_one("Job", "executions", "job"), **_HOST_OF_EVENT},
+    ),
+    Model("ProjectUpdateEvent", _EVENT | _OF_PLAYS | _columns(keys="project_update")),
+    Model("InventoryUpdateEvent", _EVENT | _columns(keys="inventory_update")),
+    Model("AdHocCommandEvent", _EVENT | _columns(keys="ad_hoc_command host"), _HOST_OF_EVENT),
+    Model("SystemJobEvent", _EVENT | _columns(keys="system_job")),
     Model("Label", _columns(integers="id", texts="name")),
     Model("Group", _columns(integers="id", texts="name")),
     Model("Schedule", _columns(integers="id", texts="name description")),

@@ -1,6 +1,6 @@
 """The data behind the AWX simulator: plain mutable tables of records as AWX 24.6.1 would send them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -8,8 +8,10 @@ from random import Random
 from typing import Any, Self
 
 from adapters.awx import world_generate
+from adapters.awx.world_events import EVENT_TYPES, Line
 from adapters.awx.world_jobs import forget, job_row, merge, summary_row
 from adapters.awx.world_links import link_hosts, link_instances, link_templates
+from adapters.awx.world_logs import Logs
 from adapters.awx.world_rows import ACTIVE, DETAIL_FIELDS, DETAIL_ONLY, FAILED, Row, host_row, stamp, template_row, url
 from adapters.awx.world_unified import become_step, unified_row, weave
 
@@ -61,6 +63,7 @@ class World:
     workflow_job_nodes: Table = field(default_factory=dict)
     users: Table = field(default_factory=dict)
     group_members: dict[int, list[str]] = field(default_factory=dict)
+    logs: Logs = field(default_factory=Logs)
 
     @classmethod
     def generate(cls, seed: int, size: int, now: datetime) -> Self:
@@ -83,13 +86,15 @@ class World:
 
     @classmethod
     def from_records(cls, records: Iterable[Row], now: datetime) -> Self:
-        """A world of recorded list rows and details (copied); types without a table here, such as events, are skipped.
+        """A world of recorded list rows, details and events (copied); types without a table here are skipped.
 
         A later record replaces an earlier one of the same type and id, but a list row keeps the detail-only fields of
         an earlier detail. Jobs without a detail get those of a job that never ran.
         """
         world = cls(now)
         for record in deepcopy(list(records)):
+            if record["type"] in EVENT_TYPES.values():
+                world.logs.record(record)
             if record["type"] not in TABLE_OF_TYPE:
                 continue
             table = world.table(TABLE_OF_TYPE[record["type"]])
@@ -179,6 +184,7 @@ class World:
     def delete_execution(self, row_id: int) -> None:
         """Delete a job and its host summaries. Raises KeyError for an unknown id."""
         row = self.executions.pop(row_id)
+        self.logs.forget(row_id)
         for summary in [one for one in self.job_host_summaries.values() if one["job"] == row_id]:
             del self.job_host_summaries[summary["id"]]
         for node in self.workflow_job_nodes.values():
@@ -188,11 +194,23 @@ class World:
 
     def add_summary(self, job_id: int, host_id: int | None, *, host_name: str = "", **counts: Any) -> int:
         """Record what a job did on a host, or with ``host_id`` None on a deleted host ``host_name``; answers the id."""
-        row_id = max(self.job_host_summaries, default=0) + 1
         host = None if host_id is None else self.hosts[host_id]
-        row = summary_row(row_id, self.executions[job_id], host, host_name if host is None else host["name"], **counts)
-        self.job_host_summaries[row_id] = row
+        name = host_name if host is None else host["name"]
+        return self.add_summary_row(summary_row(0, self.executions[job_id], host, name, **counts))
+
+    def add_summary_row(self, row: Row) -> int:
+        """Add a host summary, which is given an id; answers the id."""
+        row_id = max(self.job_host_summaries, default=0) + 1
+        self.job_host_summaries[row_id] = {**row, "id": row_id, "url": url("job_host_summaries", row_id)}
         return row_id
+
+    def log_lines(self, row_id: int) -> list[Line]:
+        """The lines that a reader of the run's log must end up with now. Raises KeyError for an unknown id."""
+        return self.logs.read(self, row_id)
+
+    def write_log(self, row_id: int, lines: int | Sequence[str], **how: Any) -> None:
+        """Let a run print lines: so many, or these; ``how`` and when as :meth:`~adapters.awx.world_logs.Logs.write` says."""
+        self.logs.write(self, row_id, lines, **how)
 
     def add_template(self, name: str) -> int:
         """Add a job template like the first one and answer its id."""
@@ -219,14 +237,24 @@ class World:
     def delete_host(self, host_id: int) -> None:
         """Delete a host: its summaries stay, with ``host`` null and ``host_name`` kept."""
         del self.hosts[host_id]
+        self.logs.forget_host(host_id)
         for summary in self.job_host_summaries.values():
             if summary["host"] == host_id:
                 forget(summary, "host")
 
+    def relink(self, ids: Collection[int]) -> None:
+        """Renew what templates, hosts and instances say of runs that have changed."""
+        templates = {self.executions[row_id].get("unified_job_template") for row_id in ids if row_id in self.executions}
+        link_templates(self.job_templates, self.executions.values(), self.job_templates.keys() & templates)
+        self._relink_nodes(ids)
+
     def _relink(self, row: Row) -> None:
         if row.get("unified_job_template") in self.job_templates:
             link_templates(self.job_templates, self.executions.values(), {row["unified_job_template"]})
-        touched = {one["host"] for one in self.job_host_summaries.values() if one["job"] == row["id"]}
+        self._relink_nodes({row["id"]})
+
+    def _relink_nodes(self, ids: Collection[int]) -> None:
+        touched = {one["host"] for one in self.job_host_summaries.values() if one["job"] in ids}
         of_hosts = (one for one in self.job_host_summaries.values() if one["host"] in touched)
         link_hosts(self.hosts, self.executions, of_hosts)
         link_instances(self.instances, self.executions.values())

@@ -30,13 +30,14 @@ from adapters.awx.world_rows import (
     project_row,
     stamp,
     template_row,
+    url,
     user_row,
 )
 
 if TYPE_CHECKING:
     from adapters.awx.world import World
 
-__all__ = ["MINIMUM_SIZE", "inventory_of", "plans", "run"]
+__all__ = ["MINIMUM_SIZE", "finish", "inventory_of", "launch", "plans", "run", "start", "summaries"]
 
 _TEAMS = {
     1: ("Commerce", "Checkout production", "Commerce deployments", "commerce-deploy"),
@@ -116,27 +117,39 @@ def _mesh(world: "World", then: str, seen: str) -> None:
 
 def run(rng: Random, world: "World", plan: Plan) -> None:
     """Carry out one plan: add its job and, when it ran to an end on hosts, their summaries."""
-    template = world.job_templates[plan.template]
     # Project updates take ids of the same sequence, so jobs leave gaps.
     row_id = next(reversed(world.executions), 1000) + rng.choice((1, 1, 1, 2, 3))
-    row = job_row(row_id, template, stamp(plan.created))
+    row = launch(rng, world, plan, row_id)
     row["status"], row["failed"] = plan.status, plan.status in FAILED
+    if plan.wait is not None:
+        start(rng, row, plan.created + plan.wait)
+    if plan.lasts is not None:
+        finish(rng, row, plan)
+    if plan.canceling:
+        row["canceled_on"] = stamp(world.now - timedelta(seconds=25))
+    world.executions[row_id] = row
+    if row["started"] and plan.status in ("successful", "failed"):
+        for summary in summaries(rng, world, row, plan):
+            summary_id = len(world.job_host_summaries) + 1
+            world.job_host_summaries[summary_id] = {
+                **summary,
+                "id": summary_id,
+                "url": url("job_host_summaries", summary_id),
+            }
+    row["modified"] = row["finished"] or row["created"]
+
+
+def launch(rng: Random, world: "World", plan: Plan, row_id: int) -> Row:
+    """The job of a plan, in status ``new``."""
+    template = world.job_templates[plan.template]
+    row = job_row(row_id, template, stamp(plan.created))
     merge(row, _launch(rng, world, template, plan))
     release = "checkout 4.2.0" if plan.bad_release else "checkout 4.1.3"
     variables: Row = {"release": release} if plan.template == CHECKOUT else {"build": row_id}
     if rng.random() < 0.3 or plan.template == CHECKOUT:
         variables |= {"db_password": f"s3cr3t-db-{row_id}", "api_token": f"s3cr3t-api-{row_id}"}
     row["extra_vars"] = json.dumps(variables)
-    if plan.wait is not None:
-        _start(rng, row, plan.created + plan.wait)
-    if plan.lasts is not None:
-        _finish(rng, row, plan)
-    if plan.canceling:
-        row["canceled_on"] = stamp(world.now - timedelta(seconds=25))
-    world.executions[row_id] = row
-    if row["started"] and plan.status in ("successful", "failed"):
-        _summarize(rng, world, row, plan)
-    row["modified"] = row["finished"] or row["created"]
+    return row
 
 
 def _launch(rng: Random, world: "World", template: Row, plan: Plan) -> Row:
@@ -155,7 +168,8 @@ def _launch(rng: Random, world: "World", template: Row, plan: Plan) -> Row:
     return {"launch_type": kind, **launched_by_user(world.users[rng.choice((1, 4, 5, 6))])}
 
 
-def _start(rng: Random, row: Row, started: datetime) -> None:
+def start(rng: Random, row: Row, started: datetime) -> None:
+    """What a job gains when it begins: where it runs, and how it was called."""
     group = rng.choice((2, 2, 3))
     node = _WORKERS[2] if group == 3 else rng.choice(_WORKERS[:2])
     summary = {"id": group, "name": "edge" if group == 3 else "default", "is_container_group": False}
@@ -180,7 +194,8 @@ def _start(rng: Random, row: Row, started: datetime) -> None:
     }
 
 
-def _finish(rng: Random, row: Row, plan: Plan) -> None:
+def finish(rng: Random, row: Row, plan: Plan) -> None:
+    """What a job gains when it ends as planned, but for its status."""
     lasts = plan.lasts or timedelta()
     row["finished"] = stamp(plan.created + (plan.wait or timedelta()) + lasts)
     row["event_processing_finished"] = True
@@ -201,7 +216,8 @@ def _finish(rng: Random, row: Row, plan: Plan) -> None:
         row["job_explanation"] = "Job terminated due to timeout"
 
 
-def _summarize(rng: Random, world: "World", row: Row, plan: Plan) -> None:
+def summaries(rng: Random, world: "World", row: Row, plan: Plan) -> list[Row]:
+    """What an ended job did on each of its hosts, ids still to be given; counts them in ``row``."""
     targets: list[Row | None] = [host for host in world.hosts.values() if host["inventory"] == row["inventory"]]
     if len(targets) > 8:
         targets = rng.sample(targets, 8)
@@ -209,13 +225,15 @@ def _summarize(rng: Random, world: "World", row: Row, plan: Plan) -> None:
         targets.append(None)
     spoiled = rng.randrange(len(targets)) if plan.status == "failed" else -1
     per_host: Counter[str] = Counter()
+    found = []
     for number, host in enumerate(targets):
         counts = {"ok": rng.randint(3, 30), "changed": rng.randint(0, 9), "skipped": rng.randint(0, 4)}
         if number == spoiled:
             counts["dark" if rng.random() < 0.25 and not plan.bad_release else "failures"] = 1
-        summary_id = len(world.job_host_summaries) + 1
         name = _DELETED_HOST if host is None else host["name"]
-        summary = world.job_host_summaries[summary_id] = summary_row(summary_id, row, host, name, **counts)
+        summary = summary_row(0, row, host, name, **counts)
+        found.append(summary)
         # AWX counts every host once, under the worst that happened to it.
         per_host[next((key for key in ("dark", "failures", "changed") if summary[key]), "ok")] += 1
     row["host_status_counts"] = dict(per_host)
+    return found

@@ -25,6 +25,7 @@ from adapters.scale.client import (
     present,
     read,
 )
+from adapters.scale.log_reading import LogReader
 from adapters.scale.mapping import Context, Mapper
 from adapters.scale.planning import BY_ID, JOBS, NODES, PATHS, JobScan, ListScan, number_of, plan
 from gateway.errors import SourceError, SourceErrorCode
@@ -32,7 +33,7 @@ from gateway.model import Entity, Execution, Job, Key, Kind, Node
 from gateway.pagination import Window, numbered_pages
 from gateway.query import ListQuery, order_value
 from gateway.redaction import redacted
-from gateway.spi import NOT_FOUND, Fetched, Guarantee, NotFound, Page, Ping, ScanPlan, Start
+from gateway.spi import NOT_FOUND, Fetched, Guarantee, LogPage, LogQuery, NotFound, Page, Ping, ScanPlan, Start
 from gateway.transport import SourceClient
 
 if TYPE_CHECKING:
@@ -228,6 +229,11 @@ class ScaleAdapter:
         if not errors <= self._errors.keys():
             rows = _readable(await self._client.every("errors/", [BY_ID]), lambda raw: read(raw, ErrorRecord))
             self._errors = {held.record.id: held.record for held in rows}
+
+    # --- logs
+
+    def logs(self, execution: Execution, query: LogQuery) -> AsyncIterator[LogPage]:
+        return LogReader(self._client, execution).pages(query)
 
     # --- the rest
 

@@ -12,6 +12,7 @@ _COSTS: Mapping[Cost, Mapping[str, Sequence[str]]] = {
         "Node": ("active", "details", "raw"),
     },
     Cost.EACH: {
+        "Execution": ("logs",),
         "ScaleJobDetails": (
             "jobTypeRaw",
             "jobTypeRevisionInterface",
@@ -50,6 +51,9 @@ CAPABILITIES = Capabilities(
     orders=frozenset({OrderField.CREATED_AT, OrderField.STARTED_AT, OrderField.FINISHED_AT, OrderField.NATIVE}),
     counts=True,
     batch_size=1,
+    logs=True,
+    # How long log shippers may take to bring an entry to the index (DECISIONS 28).
+    log_late_seconds=10.0,
     nodes=True,
     costs={f"{kind}.{name}": cost for cost, kinds in _COSTS.items() for kind, names in kinds.items() for name in names},
 )

@@ -5,7 +5,7 @@ share a record, and what only a detail has stays empty in the others. JSON that 
 undecoded (``Raw``). Instants are still texts.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Generic, TypeVar
@@ -31,6 +31,7 @@ _IDS_PER_CALL = 250
 _MOST_PAGES = 20
 
 R = TypeVar("R", bound=Struct)
+T = TypeVar("T")
 
 
 class Reference(Struct, frozen=True):
@@ -277,7 +278,7 @@ class ScaleClient:
         asked = [*params, *number, ("page_size", str(window.size))]
         # The first page of a list always exists: its 404 means that there is no such list.
         also = frozenset({404}) if number else frozenset[int]()
-        answer = await self._get(path, asked, also)
+        answer = await self.get(path, asked, also)
         return None if answer.status == 404 else self._client.decode(answer, Envelope)
 
     async def every(self, path: str, params: Params) -> list[Raw]:
@@ -300,23 +301,34 @@ class ScaleClient:
 
     async def one(self, path: str, kind: type[R]) -> Held[R] | None:
         """One record by its address; None when Scale has none there."""
-        answer = await self._get(path, (), frozenset({404}))
-        if answer.status == 404:
-            if _is_json(answer):
-                return None
-            # HTML: not the row is missing but the address, so the base URL or its version is wrong (contract, section 1).
-            raise self.fault(SourceErrorCode.NOT_FOUND, "It has nothing at this address.", 404)
+        answer = await self.get(path, (), frozenset({404}))
+        if self.missing(answer):
+            return None
         try:
             return read(self._client.decode(answer, Raw), kind)
         except ValueError as error:
             raise self.unreadable() from error
 
-    async def _get(self, path: str, params: Params, also: frozenset[int]) -> Answer:
+    async def get(self, path: str, params: Params, also: frozenset[int], headers: Mapping[str, str] | None = None) -> Answer:
+        """The answer to one request; of statuses that are no success, those of ``also``."""
         try:
-            return await self._client.get(path, params, also=also)
+            return await self._client.get(path, params, also=also, headers=headers)
         except SourceError as error:
             self._probe.fault(error)
             raise
+
+    def decode(self, answer: Answer, kind: type[T]) -> T:
+        """The JSON of an answer."""
+        return self._client.decode(answer, kind)
+
+    def missing(self, answer: Answer) -> bool:
+        """Whether the row that was asked for is not there. Raises NOT_FOUND when nothing of the kind can be.
+
+        That is a 404 of HTML: the address does not exist, so the base URL or its version is wrong (contract, section 1).
+        """
+        if answer.status == 404 and not _is_json(answer):
+            raise self.fault(SourceErrorCode.NOT_FOUND, "It has nothing at this address.", 404)
+        return answer.status == 404
 
     async def version(self) -> str | None:
         """Scale's release."""

@@ -1,12 +1,18 @@
 """A simulator of Scale 3.1.0-snapshot (API v3) and 4.4.2 (API v3 to v5) for reading: the HTTP face over a ``World``.
 
-Behaves as the recordings and the contract of Scale say, quirks included. Not simulated: writing (405), OPTIONS (405), logs,
+Behaves as the recordings and the contract of Scale say, quirks included. Not simulated: writing (405), OPTIONS (405),
 ``/load/``, metrics and the administration views (all of them 404).
 """
 
 import asyncio
 import html
 import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC
+from email.utils import format_datetime
+from http import HTTPStatus
 
 import orjson
 from starlette.applications import Starlette
@@ -15,6 +21,7 @@ from starlette.responses import Response
 from starlette.routing import Mount
 from starlette.types import Receive, Scope, Send
 
+from adapters.scale import simulator_logs
 from adapters.scale import simulator_views as views
 from adapters.scale.simulator_filters import (
     GENERATIONS,
@@ -27,6 +34,7 @@ from adapters.scale.simulator_filters import (
 )
 from adapters.scale.simulator_tables import Row
 from adapters.scale.world import World
+from adapters.scale.world_life import Life
 from gateway.testing.simulator import LoggedRequest, RequestLog
 
 LINE_LIMIT = 4094
@@ -35,35 +43,46 @@ LINE_LIMIT = 4094
 _READ = "GET, HEAD, OPTIONS"
 _READ_PATCH = "GET, PATCH, HEAD, OPTIONS"
 _READ_POST = "GET, POST, HEAD, OPTIONS"
-_ROUTES: list[tuple[re.Pattern[str], views.View, str]] = [
-    (re.compile(pattern, re.ASCII), view, allow)
-    for pattern, view, allow in (
-        (r"version/", views.version, _READ),
-        (r"status/", views.status, _READ),
-        (r"job-executions/", views.executions, _READ),
-        (r"job-executions/(\d+)/", views.execution, _READ),
-        (r"jobs/", views.jobs, _READ),
-        (r"jobs/(\d+)/", views.job, _READ_PATCH),
-        (r"jobs/executions/", views.jobs_with_latest_execution, _READ),
-        (r"nodes/", views.nodes, _READ),
-        (r"nodes/(\d+)/", views.node, _READ_PATCH),
-        (r"nodes/status/", views.nodes_status, _READ),
-        (r"errors/", views.errors, _READ_POST),
-        (r"errors/(\d+)/", views.error, _READ_PATCH),
-        (r"job-types/", views.job_types, _READ_POST),
-        (r"job-types/(\d+)/", views.job_type, _READ_PATCH),
-        (r"job-types/status/", views.job_types_status, _READ),
-        (r"job-types/pending/", views.job_types_pending, _READ),
-        (r"job-types/running/", views.job_types_running, _READ),
-        (r"job-types/system-failures/", views.job_types_system_failures, _READ),
-        (r"queue/status/", views.queue_status, _READ),
-    )
+
+
+@dataclass(frozen=True, slots=True)
+class LogView:
+    """A view of logs: stdout, stderr or combined."""
+
+    name: str
+
+
+View = views.View | LogView
+
+_VIEWS: list[tuple[str, View, str]] = [
+    (r"version/", views.version, _READ),
+    (r"status/", views.status, _READ),
+    (r"job-executions/", views.executions, _READ),
+    (r"job-executions/(\d+)/", views.execution, _READ),
+    (r"job-executions/(\d+)/logs/", simulator_logs.deprecated, _READ),
+    *((rf"job-executions/(\d+)/logs/{name}/", LogView(name), _READ) for name in simulator_logs.VIEWS),
+    (r"jobs/", views.jobs, _READ),
+    (r"jobs/(\d+)/", views.job, _READ_PATCH),
+    (r"jobs/executions/", views.jobs_with_latest_execution, _READ),
+    (r"nodes/", views.nodes, _READ),
+    (r"nodes/(\d+)/", views.node, _READ_PATCH),
+    (r"nodes/status/", views.nodes_status, _READ),
+    (r"errors/", views.errors, _READ_POST),
+    (r"errors/(\d+)/", views.error, _READ_PATCH),
+    (r"job-types/", views.job_types, _READ_POST),
+    (r"job-types/(\d+)/", views.job_type, _READ_PATCH),
+    (r"job-types/status/", views.job_types_status, _READ),
+    (r"job-types/pending/", views.job_types_pending, _READ),
+    (r"job-types/running/", views.job_types_running, _READ),
+    (r"job-types/system-failures/", views.job_types_system_failures, _READ),
+    (r"queue/status/", views.queue_status, _READ),
 ]
+_ROUTES = [(re.compile(pattern, re.ASCII), view, allow) for pattern, view, allow in _VIEWS]
 _FORMATS = {"json": "application/json", "api": "text/html", "admin": "text/html"}
 
 
 class Simulator:
-    """A Scale server over ``world``, whose ``now`` is the server's clock.
+    """A Scale server over ``world``, whose ``now`` is the server's clock. It stands still unless ``live`` (``go_live``).
 
     ``generation`` is "3" (3.1.0-snapshot) or "4" (4.4.2). ``base_path`` is the versioned API (default ``/scale/api/v`` and
     the generation); beside it answer the other versions that the release serves, and in generation 3 the API without a
@@ -82,6 +101,9 @@ class Simulator:
         authorization: str | None = None,
         base_path: str | None = None,
         generation: str = "3",
+        live: bool = False,
+        speed: float = 1.0,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.world = world
         self.generation = GENERATIONS[generation]
@@ -90,10 +112,20 @@ class Simulator:
         self.authorization = authorization
         self.app = RequestLog(Starlette(routes=[Mount("/", app=self._serve)]))
         self.log: list[LoggedRequest] = self.app.requests
+        self._life: Life | None = None
+        if live:
+            self.go_live(speed, clock)
+
+    def go_live(self, speed: float = 1.0, clock: Callable[[], float] = time.monotonic) -> None:
+        """From now on let the world proceed, ``speed`` times as fast as ``clock`` (seconds); every request looks first."""
+        self._life = Life(self.world, speed, clock)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._life is not None:
+            self._life.catch_up()
         request = Request(scope, receive)
         response = await self._respond(request)
+        response.headers["date"] = format_datetime(self.world.now.astimezone(UTC), usegmt=True)
         if request.method == "HEAD":
             response.body = b""
         await response(scope, receive, send)
@@ -118,9 +150,11 @@ class Simulator:
         headers = {"vary": "Accept, Cookie", "x-frame-options": "SAMEORIGIN", "allow": allow}
         media_type = "application/json"
         try:
-            media_type = _negotiate(request)
+            media_type = _negotiate(request, simulator_logs.FORMATS if isinstance(view, LogView) else _FORMATS)
             if request.method not in {"GET", "HEAD"}:
                 return _json(405, {"detail": f'Method "{request.method}" not allowed.'}, headers)
+            if isinstance(view, LogView):
+                return _log(self._log(view, key, version, request), media_type, headers)
             status, body = 200, await self._answer(view, key, version, request)
         except _NotAcceptableError:
             status, body = 406, {"detail": "Could not satisfy the request Accept header."}
@@ -130,9 +164,11 @@ class Simulator:
             status, body = 404, {"detail": str(error)}
         except FieldError:
             return _html(500, "<h1>Server Error (500)</h1>")
+        if isinstance(view, LogView):
+            return _failed_log(status, body, media_type, headers)
         return _browsable(status, body, headers) if media_type == "text/html" else _json(status, body, headers)
 
-    def _route(self, path: str) -> tuple[views.View, str, str, str] | None:
+    def _route(self, path: str) -> tuple[View, str, str, str] | None:
         """The view, id, allowed methods and API version of a path."""
         for base, version in self._bases():
             if path.startswith(base + "/"):
@@ -164,20 +200,25 @@ class Simulator:
         }
         return {"count": page.count, **links, "results": results}
 
+    def _log(self, view: LogView, key: str, version: str, request: Request) -> simulator_logs.LogAnswer:
+        query = request.scope["query_string"].decode("latin-1")
+        params = Params(query, self.world.now, self.generation, version)
+        return simulator_logs.answer(self.world, params, view.name, key, request.headers.get("if-modified-since"))
+
 
 class _NotAcceptableError(Exception):
     """No renderer produces what the Accept header wants."""
 
 
-def _negotiate(request: Request) -> str:
-    """The media type to answer with, as Django REST framework chooses it: ``?format=`` first, then Accept.
+def _negotiate(request: Request, formats: Mapping[str, str]) -> str:
+    """The media type of ``formats`` to answer with, as Django REST framework does: ``?format=`` first, then Accept.
 
     More specific Accept entries win, q-values do not count, JSON precedes HTML. Raises MissingError for an unknown format.
     """
     override = request.query_params.get("format")
-    if override is not None and override not in _FORMATS:
+    if override is not None and override not in formats:
         raise MissingError
-    offers = ["application/json", "text/html"] if override is None else [_FORMATS[override]]
+    offers = list(dict.fromkeys(formats.values())) if override is None else [formats[override]]
     accepted = [entry.partition(";")[0].strip() for entry in request.headers.get("accept", "*/*").split(",")]
     for wildcards in (0, 1, 2):
         level = {entry for entry in accepted if entry.count("*") == wildcards}
@@ -221,6 +262,26 @@ def _json(status: int, body: Row, headers: dict[str, str]) -> Response:
 def _browsable(status: int, body: Row, headers: dict[str, str]) -> Response:
     page = f"<!DOCTYPE html>\n<html><body><pre>{html.escape(_encode(body).decode())}</pre></body></html>\n"
     return Response(page, status, {**headers, "content-type": "text/html; charset=utf-8"})
+
+
+def _log(answer: simulator_logs.LogAnswer, media_type: str, headers: dict[str, str]) -> Response:
+    headers = {**headers, **answer.headers}
+    if answer.search is None:
+        return Response("", answer.status, {**headers, "content-type": "text/html; charset=utf-8"})
+    if media_type == "application/json":
+        return _json(answer.status, answer.search, headers)
+    body = answer.text() if media_type == "text/plain" else answer.page()
+    return Response(body, answer.status, {**headers, "content-type": f"{media_type}; charset=utf-8"})
+
+
+def _failed_log(status: int, body: Row, media_type: str, headers: dict[str, str]) -> Response:
+    """An error of a log view: its renderers of text fail at errors, and that of HTML says no more than the status."""
+    if media_type == "text/plain":
+        return _html(500, "<h1>Server Error (500)</h1>")
+    if media_type == "text/html":
+        text = f"{status} {HTTPStatus(status).phrase}"
+        return Response(text, status, {**headers, "content-type": "text/html; charset=utf-8"})
+    return _json(status, body, headers)
 
 
 def _html(status: int, text: str) -> Response:

@@ -68,18 +68,20 @@ class Generation:
     """A release of Scale and what sets it apart (contract, section 0).
 
     ``versions`` are the API versions that it serves; ``unprefixed`` tells whether it also answers without one,
-    ``hides_superseded`` whether its lists leave out superseded jobs unless asked for them.
+    ``hides_superseded`` whether its lists leave out superseded jobs unless asked for them, ``logs_since_header`` whether
+    logs are read on by If-Modified-Since rather than ``started``.
     """
 
     release: str
     versions: tuple[str, ...]
     unprefixed: bool
     hides_superseded: bool
+    logs_since_header: bool
 
 
 GENERATIONS = {
-    "3": Generation("3.1.0-snapshot", ("v3",), unprefixed=True, hides_superseded=False),
-    "4": Generation("4.4.2", ("v3", "v4", "v5"), unprefixed=False, hides_superseded=True),
+    "3": Generation("3.1.0-snapshot", ("v3",), unprefixed=True, hides_superseded=False, logs_since_header=True),
+    "4": Generation("4.4.2", ("v3", "v4", "v5"), unprefixed=False, hides_superseded=True, logs_since_header=False),
 }
 """The recorded releases."""
 

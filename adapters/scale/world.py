@@ -1,13 +1,15 @@
 """The data behind the simulated Scale: its database tables, generated, built from recorded rows, or changed by a test."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from random import Random
 from typing import Any
 
 from adapters.scale import world_generator
 from adapters.scale.simulator_tables import INSTANTS, TABLES, Row
+from adapters.scale.world_logs import LogEntry, TrueLine, generated, true_lines
 from adapters.scale.world_rows import blank, execution_row, follow, job_row
 
 
@@ -17,6 +19,7 @@ class World:
 
     ``now`` is the server's clock: it moves only when a test moves it. ``queue`` holds the ids of the executions that wait
     in Scale's queue table, which is what ``/queue/status/`` counts; ``sequences`` the highest id ever given per table.
+    ``logs`` is what was written besides what executions print by themselves; without a ``seed`` they print nothing.
     """
 
     now: datetime
@@ -30,6 +33,8 @@ class World:
     executions: dict[int, Row] = field(default_factory=dict)
     queue: set[int] = field(default_factory=set)
     sequences: dict[str, int] = field(default_factory=dict)
+    seed: int | None = None
+    logs: defaultdict[int, list[LogEntry]] = field(default_factory=lambda: defaultdict(list))
 
     @classmethod
     def generate(cls, seed: int, size: int, now: datetime) -> "World":
@@ -38,7 +43,7 @@ class World:
         Tells the story of the bad release (see ``world_generator``). The story and the special cases come first: all of
         them are present from a size of 45 on.
         """
-        world = cls(now)
+        world = cls(now, seed=seed)
         world_generator.populate(world, Random(seed), size)
         return world
 
@@ -137,3 +142,42 @@ class World:
         """Removes an execution; its job stays as it is."""
         del self.executions[execution_id]
         self.queue.discard(execution_id)
+
+    # --- logs
+
+    def log_entries(self, execution_id: int) -> list[LogEntry]:
+        """What the log index holds of an execution now; in no order."""
+        row = self.executions[execution_id]
+        found = [each for each in self.logs.get(execution_id, ()) if each.indexed is None or each.indexed <= self.now]
+        if self.seed is not None:
+            job_type = self.job_types[self.jobs[row["job_id"]]["job_type_id"]]
+            found += generated(row, job_type, self.errors.get(row["error_id"]), self.seed, self.now)
+        return found
+
+    def log_lines(self, execution_id: int) -> list[TrueLine]:
+        """The lines that a reader of an execution's log must end up with now, the oldest first."""
+        return true_lines(self.log_entries(execution_id))
+
+    def write_log(
+        self,
+        execution_id: int,
+        lines: int = 1,
+        *,
+        begin: datetime | None = None,
+        every_ms: int = 10,
+        at_once: int = 1,
+        text: str = "line {n}",
+    ) -> None:
+        """Adds entries to an execution's log: ``at_once`` of them each ``every_ms``, from ``begin`` (now) on.
+
+        ``text`` may name the entry's number ``{n}``, which goes on from call to call; every fifth goes to stderr. With a
+        ``begin`` before that of entries that are already there, they are late.
+        """
+        log = self.logs[execution_id]
+        first = self.now if begin is None else begin
+        first = first.replace(microsecond=first.microsecond // 1000 * 1000)
+        for number in range(lines):
+            at = first + timedelta(milliseconds=number // at_once * every_ms)
+            order = self.sequences["log"] = self.sequences.get("log", -1) + 1
+            n = len(log)
+            log.append(LogEntry(execution_id, at, text.format(n=n), order, stderr=n % 5 == 4, name=f"AV{order}-{n}"))

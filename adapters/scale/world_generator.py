@@ -27,9 +27,10 @@ STORY = ("checkout-ingest", "4.2.0")
 SPAN = timedelta(days=14)
 _FAILURES = 0.07
 _CANCELED = 0.02
-_USUAL_ERRORS = (
+USUAL_ERRORS = (
     ("unknown", None), ("node-lost", None), ("timeout", 137), ("algorithm-bad-input", 1), ("data-missing", 2)
 )  # fmt: skip
+"""Errors by name, with the exit code that an execution ends with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +147,7 @@ class _Planner:
         return None if spoils or after(started, run.duration + 1) > self.now else run
 
     def _finished(self, status: str, created: datetime) -> _Try:
-        error, code = self.random.choice(_USUAL_ERRORS) if status == "FAILED" else (None, None)
+        error, code = self.random.choice(USUAL_ERRORS) if status == "FAILED" else (None, None)
         if status == "COMPLETED":
             code = 0
         wait = self.random.randrange(800, 40_000) / 1000

@@ -15,18 +15,20 @@ from adapters.awx.world import World
 from gateway.config import BudgetSettings
 from gateway.cursor import Cursor, CursorCodec
 from gateway.merge import MergedPage, MergeSource, merge_page
-from gateway.model import Key, Kind
+from gateway.model import Execution, Key, Kind, LogLine
 from gateway.query import (
     Filter,
     ListQuery,
     Order,
     OrderField,
 )
+from gateway.spi import LogPage, LogQuery
 from gateway.transport import SourceClient
 
 NOW = datetime(2026, 11, 21, 19, 30, 5, 123456, tzinfo=UTC)
 NEWEST = Order(OrderField.CREATED_AT)
 WIDE = BudgetSettings(rows=100_000, requests=100_000, seconds=60)
+EVERY_LINE = LogQuery()
 CODEC = CursorCodec(b"test")
 EVERY_ORDER = [
     Order(field, descending)
@@ -51,6 +53,12 @@ class Bench:
         count = len(self.simulator.log)
         self.simulator.log.clear()
         return count
+
+    async def execution(self, row_id: int) -> Execution:
+        """An execution as it is now."""
+        (found,) = await self.adapter.fetch([key("execution", row_id)])
+        assert isinstance(found, Execution)
+        return found
 
     async def page(
         self,
@@ -129,3 +137,19 @@ class Faulty(httpx.AsyncBaseTransport):
             await asyncio.sleep(60)
             raise AssertionError("nobody waits that long")
         return httpx.Response(self.answer.status_code, headers=self.answer.headers, content=self.answer.content)
+
+
+async def logged(adapter: AwxAdapter, execution: Execution, query: LogQuery = EVERY_LINE) -> LogPage:
+    """Every page of a log as one; lines may only ascend, and only the last page may end it."""
+    lines: list[LogLine] = []
+    truncated = False
+    page = LogPage((), more=True)
+    async for page in adapter.logs(execution, query):
+        assert not (page.more and page.complete)
+        lines += page.lines
+        truncated = truncated or page.truncated
+    assert not page.more
+    sequences = [line.sequence for line in lines]
+    assert sequences == sorted(set(sequences))
+    assert query.after is None or not sequences or sequences[0] > query.after
+    return LogPage(lines, more=False, complete=page.complete, truncated=truncated)

@@ -75,6 +75,13 @@ LISTED: list[tuple[str, str, str, str]] = [
         "",
         "the url of a recorded row of the type, where one is; the address of a project update is recorded itself",
     ),
+    (
+        "awx",
+        r"(jobs/\{id\}/job_events|(ad_hoc_command|(project|inventory)_update|system_job)s/\{id\}/events)/",
+        "|order_by|limit|no_truncate|counter__(gt|lt)",
+        "recorded on jobs, but for __lt, the same lookup; one paginator serves these lists (section 2), and the recorded "
+        "details name them (events, job_events in related); ad_hoc_events is recorded too, but has no whole list: UNMATCHED",
+    ),
     ("awx", "job_templates/", "status", "a database column of the template (section 4)"),
     ("awx", "hosts/|jobs/\\{id\\}/job_host_summaries/", "enabled|failed", "database columns (sections 4 and 6)"),
     ("awx", "ping/", "", "recorded, but one never-seen instance is in no other recording: UNMATCHED"),

@@ -40,7 +40,10 @@ class Between(httpx.AsyncBaseTransport):
         if self.edit is None:
             return response
         await response.aread()
-        return httpx.Response(response.status_code, json=self.edit(request, response.json()))
+        if not response.content:
+            return response
+        date = {"date": response.headers["date"]}
+        return httpx.Response(response.status_code, headers=date, json=self.edit(request, response.json()))
 
 
 @dataclass

@@ -1,7 +1,7 @@
 """Scale is held to what every adapter is."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
 from adapters.scale import factory
@@ -25,7 +25,7 @@ class TestScaleConformance(AdapterConformance):
         world = World.generate(7, 70, NOW)
         world.job_types[max(world.job_types)]["name"] = "déploy: 50% of a/b, c_d"
         world.nodes[max(world.nodes)]["hostname"] = "nöde/1%"
-        key = world.add_execution(environment={"DB_PASSWORD": "s3cr3t-environment"})
+        key = world.add_execution(created=NOW - timedelta(hours=1), environment={"DB_PASSWORD": "s3cr3t-environment"})
         world.jobs[world.executions[key]["job_id"]]["data"] = {"input_data": [{"name": "api_token", "value": "s3cr3t-data"}]}
         return Simulator(world, generation=self.generation)
 

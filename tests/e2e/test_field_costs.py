@@ -47,6 +47,8 @@ def below(field: GraphQLField) -> str:
     named = get_named_type(field.type)
     if isinstance(named, GraphQLUnionType):
         return "{ __typename }"
+    if named.name == "LogLineConnection":
+        return "{ edges { node { sequence } } }"
     if named.name.endswith("Connection"):
         return "{ edges { node { id } } }"
     if named.name in ("Job", "Execution", "Node", "Source"):

@@ -92,12 +92,22 @@ def test_the_demo_answers_and_ends_on_ctrl_c() -> None:
         origin = f"http://127.0.0.1:{port}"
         answer = _ask(origin, process)
         assert answer["data"]["executions"]["partial"] is False
-        (shown,) = re.findall(r"-d '(\{.*\})'", "".join(blocks("sh")))
+        shown, followed = re.findall(r"-d '(\{.*\})'", "".join(blocks("sh")))
         body = httpx.post(f"{origin}/graphql", json=json.loads(shown), timeout=30).json()
         assert len(body["data"]["executions"]["edges"]) == 3
-        (example,) = blocks("graphql")
+        example, log = blocks("graphql")
         body = httpx.post(f"{origin}/graphql", json={"query": example}, timeout=30).json()
         assert {edge["node"]["source"]["name"] for edge in body["data"]["executions"]["edges"]} == set(KINDS)
+        first = '{ executions(first: 1, filter: {source: ["awx"], status: [FAILED]}) { edges { node { id } } } }'
+        body = httpx.post(f"{origin}/graphql", json={"query": first}, timeout=30).json()
+        known = {"id": body["data"]["executions"]["edges"][0]["node"]["id"]}
+        body = httpx.post(f"{origin}/graphql", json={"query": log, "variables": known}, timeout=30).json()
+        assert "errors" not in body, body
+        assert body["data"]["execution"]["logs"] is not None
+        headers = {"Accept": "text/event-stream"}
+        with httpx.stream("POST", f"{origin}/graphql", json=json.loads(followed), headers=headers, timeout=30) as stream:
+            event = next(line for line in stream.iter_lines() if line.startswith("data: "))
+        assert '"SOURCE_STATE"' in event
         assert "gateway_upstream_requests_total" in httpx.get(f"{origin}/metrics").text
         process.send_signal(signal.SIGINT)
         output, _ = process.communicate(timeout=20)
