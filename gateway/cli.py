@@ -89,12 +89,15 @@ def serve(config_path: Path, host: str | None, port: int | None, workers: int | 
     help="A kind to simulate, instead of all; may be repeated.",
 )
 @click.option("--size", default="small", show_default=True, type=click.Choice(list(SIZES)), help="How much there is.")
-def demo(port: int, seed: int, size: str, only: tuple[str, ...]) -> None:
+@click.option(
+    "--speed", default=1.0, show_default=True, type=click.FloatRange(0), help="How fast work goes on; 0 stands still."
+)
+def demo(port: int, seed: int, size: str, only: tuple[str, ...], speed: float) -> None:
     """Serve simulators of some kinds of source, and a gateway over them."""
     for kind in only:
         if kind not in kinds():
             raise click.BadParameter(f"{kind!r} is not one of {', '.join(kinds())}", param_hint="--source")
-    with running(seed=seed, size=size, port=port, only=only or None) as made:
+    with running(seed=seed, size=size, port=port, only=only or None, speed=speed) as made:
         for name, origin in made.origins.items():
             click.echo(f"simulated {name}: {origin} (what it was asked: {origin}/_log)")
         click.echo(f"GraphQL: http://127.0.0.1:{port}/graphql")

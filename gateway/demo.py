@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import yaml
 
@@ -27,13 +27,34 @@ class Demo:
     origins: dict[str, str]
 
 
+@runtime_checkable
+class _Lively(Protocol):
+    """A simulator that can proceed with time."""
+
+    def go_live(self, speed: float) -> None:
+        """From now on."""
+        ...
+
+
 @contextmanager
 def running(
-    *, seed: int, size: str, port: int = 8000, now: datetime | None = None, only: Collection[str] | None = None
+    *,
+    seed: int,
+    size: str,
+    port: int = 8000,
+    now: datetime | None = None,
+    only: Collection[str] | None = None,
+    speed: float = 0.0,
 ) -> Iterator[Demo]:
-    """Serve the simulators while the block lasts: those of all kinds, or of ``only`` some."""
+    """Serve the simulators while the block lasts: those of all kinds, or of ``only`` some.
+
+    With a ``speed`` they live: work goes on so many times as fast as the clock. Otherwise nothing changes by itself.
+    """
     moment = datetime.now(UTC).replace(microsecond=0) if now is None else now
     simulators = {kind: factory.simulator(seed=seed, size=SIZES[size], now=moment) for kind, factory in _simulated(only)}
+    for simulator in simulators.values():
+        if speed and isinstance(simulator, _Lively):
+            simulator.go_live(speed)
     with LoopbackServers([simulator.app for simulator in simulators.values()]) as servers:
         origins = dict(zip(simulators, servers.origins, strict=True))
         sources: list[dict[str, Any]] = [

@@ -38,6 +38,11 @@ class QuotaSettings(Strict):
 
 # AWS allows 350 a second.
 _DESCRIBE_THING = QuotaSettings(rate=100.0, burst=10, ceiling=120, in_flight=8)
+# CloudWatch Logs allows 5 a second where it allows least, and never more (contracts/aws_iot.md section 2).
+_LOGS = QuotaSettings(rate=4.0, burst=1, ceiling=5, in_flight=2)
+# Characters that names may have in CloudWatch; what the braces stand for is checked for each execution.
+_GROUP = r"^(?:[.\-_/#A-Za-z0-9]|\{(?:jobId|thingName|executionNumber)\})+$"
+_STREAM = r"^(?:[^:*{}]|\{(?:jobId|thingName|executionNumber)\})+$"
 
 
 class AwsIotSettings(SourceSettings):
@@ -48,6 +53,11 @@ class AwsIotSettings(SourceSettings):
     perhaps ``session_token``, are used instead of the chain. ``endpoint_url`` is another address than AWS's own.
     ``quota`` bounds each operation, ``quotas`` single ones by name. ``keep_seconds`` is how long lists that were read
     serve the pages, orders and filters after them.
+
+    ``log_group`` and ``log_stream`` name the streams of CloudWatch Logs to which devices write what executions print, with
+    ``{jobId}``, ``{thingName}`` and ``{executionNumber}``; without ``log_group`` there are no logs. ``logs_endpoint_url`` is
+    another address than AWS's own, ``logs_quota`` how often each of its operations may be called. ``log_late_seconds`` is
+    how much later than newer ones events may arrive.
     """
 
     region: str = Field(pattern=r"^[a-z]{2,4}(-[a-z]+)+-[0-9]+$")
@@ -60,6 +70,11 @@ class AwsIotSettings(SourceSettings):
     quota: QuotaSettings = QuotaSettings()
     quotas: Mapping[str, QuotaSettings] = {"DescribeThing": _DESCRIBE_THING}
     keep_seconds: float = Field(60.0, ge=0)
+    log_group: str | None = Field(None, pattern=_GROUP)
+    log_stream: str = Field("{thingName}", pattern=_STREAM)
+    logs_endpoint_url: str | None = Field(None, pattern=r"^https?://[^/?#]+/?$")
+    logs_quota: QuotaSettings = _LOGS
+    log_late_seconds: float = Field(10.0, ge=0, le=3600)
 
     @model_validator(mode="after")
     def _own_ways(self) -> "AwsIotSettings":
@@ -69,6 +84,10 @@ class AwsIotSettings(SourceSettings):
             raise ValueError("AWS IoT takes its credentials from AWS's standard chain, not from `auth`")  # noqa: TRY004
         if (self.access_key_id is None) is not (self.secret_access_key is None):
             raise ValueError("`access_key_id` and `secret_access_key` are given together")
+        if self.log_group is not None and not all(
+            name in self.log_group + self.log_stream for name in ("{jobId}", "{thingName}")
+        ):
+            raise ValueError("`log_group` and `log_stream` together hold {jobId} and {thingName}, or logs would be mixed up")
         return self
 
     @property
@@ -76,7 +95,17 @@ class AwsIotSettings(SourceSettings):
         """Where the control plane is."""
         if self.endpoint_url is not None:
             return self.endpoint_url.rstrip("/") + "/"
-        return f"https://iot.{self.region}.amazonaws.com{'.cn' if self._is_chinese else ''}/"
+        return self._address("iot")
+
+    @property
+    def logs_address(self) -> str:
+        """Where CloudWatch Logs is."""
+        if self.logs_endpoint_url is not None:
+            return self.logs_endpoint_url.rstrip("/") + "/"
+        return self._address("logs")
+
+    def _address(self, service: str) -> str:
+        return f"https://{service}.{self.region}.amazonaws.com{'.cn' if self._is_chinese else ''}/"
 
     @property
     def console(self) -> str | None:
@@ -138,6 +167,8 @@ class AwsIotFactory:
         return Simulator(World.generate(seed, size, now))
 
     def simulator_settings(self, origin: str) -> dict[str, Any]:
+        from adapters.aws_iot.world_logs import LOG_GROUP, LOG_STREAM
+
         return {
             "kind": self.kind,
             "region": "us-east-1",
@@ -145,6 +176,9 @@ class AwsIotFactory:
             # The simulator's own; they open nothing else.
             "access_key_id": "AKIADEMO",
             "secret_access_key": "demo-secret-access-key",
+            "log_group": LOG_GROUP,
+            "log_stream": LOG_STREAM,
+            "logs_endpoint_url": origin,
         }
 
 

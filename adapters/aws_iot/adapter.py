@@ -5,6 +5,7 @@ import time
 from collections import defaultdict
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing, suppress
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -13,6 +14,7 @@ import msgspec
 from adapters.aws_iot import details
 from adapters.aws_iot.capabilities import CAPABILITIES
 from adapters.aws_iot.client import RETRIED, IotClient, JobRecord, ThingRecord, fault_of, read
+from adapters.aws_iot.logs import Logs
 from adapters.aws_iot.mapping import Mapper, RunRecord, time_limit
 from adapters.aws_iot.planning import Fan, plan
 from adapters.aws_iot.scanning import Reader
@@ -23,7 +25,7 @@ from gateway.model import Entity, Execution, Job, Key, Kind, Node
 from gateway.query import ListQuery, Order, OrderField
 from gateway.redaction import redacted
 from gateway.sigv4 import AwsCredentials, SigV4
-from gateway.spi import NOT_FOUND, Fetched, NotFound, Page, Ping, ScanPlan, Start
+from gateway.spi import NOT_FOUND, Fetched, LogPage, LogQuery, NotFound, Page, Ping, ScanPlan, Start
 from gateway.transport import SourceClient
 
 if TYPE_CHECKING:
@@ -36,9 +38,7 @@ _FEW = 8
 
 
 class AwsIotAdapter:
-    """One account in one Region. ``clock`` counts the seconds for which something is kept."""
-
-    capabilities = CAPABILITIES
+    """One account in one Region. ``clock`` counts the seconds for which something is kept; ``wall`` is epoch seconds."""
 
     def __init__(
         self,
@@ -46,7 +46,11 @@ class AwsIotAdapter:
         settings: "AwsIotSettings",
         client: SourceClient,
         clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
     ) -> None:
+        self.capabilities = CAPABILITIES
+        if settings.log_group is not None:
+            self.capabilities = replace(CAPABILITIES, logs=True, log_late_seconds=settings.log_late_seconds)
         self._credentials = AwsCredentials(settings.profile, settings.keys)
         signed = client.at(
             settings.address, SigV4(self._credentials, "iot", settings.region), judge=fault_of, retried=RETRIED
@@ -56,6 +60,7 @@ class AwsIotAdapter:
         self._client = IotClient(signed, settings.bucket, settings.quota_of)
         self._shelf = Shelf(clock)
         self._reader = Reader(self._client, self._map, self._shelf, self._keep)
+        self._logs = None if settings.log_group is None else Logs(settings, client, self._credentials, wall)
         self._describing: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     # --- lists
@@ -244,6 +249,22 @@ class AwsIotAdapter:
             return await _answer(read)
 
         return dict(zip(keys, await asyncio.gather(*map(one, keys)), strict=True))
+
+    # --- logs
+
+    async def logs(self, execution: Execution, query: LogQuery) -> AsyncIterator[LogPage]:
+        async with aclosing(self._known_logs.reader.pages(execution, query)) as pages:
+            async for page in pages:
+                yield page
+
+    async def first_logs(self, executions: Sequence[Execution], query: LogQuery) -> Sequence[LogPage | SourceError]:
+        return await self._known_logs.batches.first(executions, query)
+
+    @property
+    def _known_logs(self) -> Logs:
+        if self._logs is None:
+            raise SourceError(SourceErrorCode.UNSUPPORTED, "It has no `log_group`.", source=self._map.source)
+        return self._logs
 
     # --- the rest
 

@@ -6,6 +6,8 @@ from adapters.aws_iot.planning import PUSHED_FILTERS
 from gateway.spi import Capabilities, Cost
 
 _COSTS: Mapping[Cost, Mapping[str, Sequence[str]]] = {
+    # The first pages of up to a hundred logs of a group are one request.
+    Cost.BATCH: {"Execution": ("logs",)},
     Cost.EACH: {
         # DescribeJobExecution; the time limit is its job's.
         "Execution": ("statusMessage", "timeoutSeconds"),

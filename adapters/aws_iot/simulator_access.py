@@ -16,6 +16,9 @@ QUOTAS: Mapping[str, int] = {
     "ListThings": 10,
     "DescribeThing": 350,
     "ListThingsInThingGroup": 25,
+    # As where CloudWatch Logs allows least.
+    "FilterLogEvents": 5,
+    "GetLogEvents": 10,
 }
 """Requests a second of each operation by default (contract, section 2)."""
 
@@ -26,7 +29,10 @@ _AUTHORIZATION = re.compile(
 
 
 def check_signature(
-    headers: Mapping[str, str], credentials: Mapping[str, str | None] | None, expired: Collection[str]
+    headers: Mapping[str, str],
+    credentials: Mapping[str, str | None] | None,
+    expired: Collection[str],
+    service: str = "iot",
 ) -> None:
     """Lets a request pass whose signature has the right form: the scope fits, and host and date are signed.
 
@@ -47,8 +53,8 @@ def check_signature(
         raise ServiceError(
             "InvalidSignatureException", f"Credential should be scoped to a valid region, not '{match['region']}'."
         )
-    if match["service"] != "iot":
-        raise ServiceError("InvalidSignatureException", "Credential should be scoped to correct service: 'iot'.")
+    if match["service"] != service:
+        raise ServiceError("InvalidSignatureException", f"Credential should be scoped to correct service: '{service}'.")
     if not {"host", "x-amz-date"} <= set(signed) or (
         "x-amz-security-token" in headers and "x-amz-security-token" not in signed
     ):

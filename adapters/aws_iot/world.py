@@ -8,6 +8,7 @@ from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 from adapters.aws_iot import world_generator
+from adapters.aws_iot.world_logs import Line, Logs
 from adapters.aws_iot.world_rows import COUNTERS, OPEN, ExecutionId, Row, arn, given, thing_row, wire
 
 
@@ -18,8 +19,9 @@ class World:
     ``executions`` have the members of DescribeJobExecution and ``retryAttempt``; ``jobs`` those of DescribeJob (with
     ``documentSource``) and ``thingGroupId``; ``things`` those of DescribeThing; ``groups`` have ``thingGroupName``,
     ``thingGroupId`` and ``things`` (names). ``documents`` holds the job documents, JSON as text, by job. ``now`` is the
-    clock of the helpers: it moves only when a test moves it. A member that a row lacks is not sent; one that is None is
-    sent as null. The helpers take aware datetimes as well, and None for "not sent".
+    clock of the helpers: it moves when a test moves it, or with life (``world_life``). ``logs`` are the streams of
+    CloudWatch Logs. A member that a row lacks is not sent; one that is None is sent as null. The helpers take aware
+    datetimes as well, and None for "not sent".
     """
 
     now: datetime
@@ -28,6 +30,10 @@ class World:
     things: dict[str, Row] = field(default_factory=dict)
     groups: dict[str, Row] = field(default_factory=dict)
     documents: dict[str, str] = field(default_factory=dict)
+    logs: Logs = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.logs = Logs(self)
 
     @classmethod
     def generate(cls, seed: int, size: int, now: datetime) -> "World":
@@ -166,6 +172,16 @@ class World:
     def delete_execution(self, execution_id: ExecutionId) -> None:
         """Removes an execution; its job's counters follow. Raises KeyError for an unknown one."""
         self._count(self.executions.pop(execution_id), -1)
+
+    def write_log(
+        self, execution_id: ExecutionId, count: int = 1, *, text: str = "line {n}", at: int | None = None, step: int = 250
+    ) -> None:
+        """Adds lines to an execution's log, which arrive now; see ``Logs.write``."""
+        self.logs.write(self.logs.name_of(execution_id), count, text, at, step)
+
+    def log_lines(self, execution_id: ExecutionId) -> list[Line]:
+        """What a reader of an execution's log must end up with, by time."""
+        return self.logs.lines(execution_id)
 
     def _free_thing(self, job_id: str) -> str:
         busy = {key.thing_name for key in self.executions if key.job_id == job_id}

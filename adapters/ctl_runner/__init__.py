@@ -47,7 +47,7 @@ class CtlRunnerFactory:
         from adapters.ctl_runner.simulator import Simulator
         from adapters.ctl_runner.world import World
 
-        return Simulator(World.generate(seed, size, now))
+        return Simulator(World.generate(seed, size, now), latest_only=False)
 
     def simulator_settings(self, origin: str) -> dict[str, Any]:
         return {

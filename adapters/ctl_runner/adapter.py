@@ -13,13 +13,14 @@ from adapters.ctl_runner import details
 from adapters.ctl_runner.capabilities import CAPABILITIES
 from adapters.ctl_runner.client import ExecutionRecord, Held, JobRecord, RunnerClient, Sheet, read
 from adapters.ctl_runner.job_book import FEW, Described, JobBook
-from adapters.ctl_runner.mapping import Mapper, hosts_of, without_secrets
+from adapters.ctl_runner.log_reading import LogReader
+from adapters.ctl_runner.mapping import Mapper, hosts_of, is_host, without_secrets
 from adapters.ctl_runner.planning import Listing, is_id, plan
 from gateway.errors import SourceError
 from gateway.model import Entity, Execution, Job, Key, Kind, Node
 from gateway.query import ListQuery
 from gateway.redaction import redacted
-from gateway.spi import NOT_FOUND, Fetched, Page, Ping, ScanPlan, Start
+from gateway.spi import NOT_FOUND, Fetched, LogPage, LogQuery, Page, Ping, ScanPlan, Start
 from gateway.transport import SourceClient
 
 if TYPE_CHECKING:
@@ -34,7 +35,6 @@ _GONE = frozenset({404})
 _VERDICT_SECONDS = 600.0
 
 _PARTS: Mapping[Kind, int] = {"job": 1, "execution": 2, "node": 1}
-_LONGEST_HOST = 255
 
 
 class CtlRunnerAdapter:
@@ -52,6 +52,7 @@ class CtlRunnerAdapter:
         self._map = Mapper(name)
         self._client = RunnerClient(client, settings.account_alias)
         self._book = JobBook(self._client, self._map, clock)
+        self._logs = LogReader(self._client, self._map)
         self._clock = clock
         self._unlisted_until: float | None = None
 
@@ -233,6 +234,12 @@ class CtlRunnerAdapter:
         except SourceError as error:
             return error
 
+    # --- logs
+
+    async def logs(self, execution: Execution, query: LogQuery) -> AsyncIterator[LogPage]:
+        async for page in self._logs.pages(execution, query):
+            yield page
+
     # --- the rest
 
     async def ping(self) -> Ping:
@@ -267,7 +274,7 @@ class CtlRunnerAdapter:
         if len(key.parts) != _PARTS[key.kind]:
             return False
         if key.kind == "node":
-            return 0 < len(key.parts[0]) <= _LONGEST_HOST and key.parts[0].isprintable()
+            return is_host(key.parts[0])
         return all(map(is_id, key.parts))
 
 

@@ -4,6 +4,9 @@ from collections.abc import Mapping, Sequence
 
 from gateway.spi import Capabilities, Cost
 
+LATE_SECONDS = 10.0
+"""Status events may appear so much later than others that are newer."""
+
 _COSTS: Mapping[Cost, Mapping[str, Sequence[str]]] = {
     Cost.BATCH: {
         # An execution names its job by id alone; the rest takes the list of jobs, which is kept for a minute.
@@ -12,7 +15,7 @@ _COSTS: Mapping[Cost, Mapping[str, Sequence[str]]] = {
         "Job": ("name", "description", "state", "rawState", "definition", "createdAt", "updatedAt", "details", "raw"),
     },
     # The first row of the list of the job's own executions (DECISIONS 22).
-    Cost.EACH: {"Job": ("latestExecution",)},
+    Cost.EACH: {"Job": ("latestExecution",), "Execution": ("logs",)},
 }
 
 CAPABILITIES = Capabilities(
@@ -21,5 +24,7 @@ CAPABILITIES = Capabilities(
     orders=frozenset(),
     counts=True,
     batch_size=1,
+    logs=True,
+    log_late_seconds=LATE_SECONDS,
     costs={f"{kind}.{name}": cost for cost, kinds in _COSTS.items() for kind, names in kinds.items() for name in names},
 )

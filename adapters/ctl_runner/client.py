@@ -143,10 +143,23 @@ class RunnerClient:
         """The list of jobs."""
         self.executions = f"{self.jobs}/executions"
         """The list of all executions, which not every server has."""
+        self._status = f"status/{quote(account_alias, safe='')}/job"
 
     def executions_of(self, job_id: str) -> str:
         """The list of the executions of a job."""
         return f"{self.jobs}/{job_id}/executions"
+
+    async def status_page(self, job_id: str, execution_id: str, number: int) -> Envelope | list[Raw]:
+        """The page ``number``, from 0, of the status feed of an execution; all of it where a server does not page it."""
+        params = [("page", str(number)), ("size", str(LARGEST_PAGE))]
+        answer = await self._client.get(f"{self._status}/{job_id}/execution/{execution_id}", params)
+        sent = self._client.decode(answer, Raw)
+        try:
+            if bytes(sent).lstrip()[:1] == b"[":
+                return msgspec.json.decode(sent, type=list[Raw])
+            return msgspec.json.decode(sent, type=Envelope)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise self.fault("Its status feed is not what it should be.") from error
 
     async def page(
         self, path: str, number: int = 0, size: int = LARGEST_PAGE, *, also: frozenset[int] = frozenset()

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 from msgspec import Raw
 
@@ -44,6 +44,7 @@ EXECUTION_STATUS: Mapping[str, ExecutionStatus] = {
 
 # The numbers are milliseconds; those of ten digits are seconds (contract, section 9, 21).
 _LEAST_MILLISECONDS = 10**11
+_LONGEST_HOST = 255
 
 # What a job knows that was only mentioned inside an execution: what no job of Runner has.
 _MENTIONED = frozenset({"finished_at", "execution_counts", "web_url"})
@@ -155,6 +156,11 @@ def instant(number: int | None) -> Instant | None:
     if number is None:
         return None
     return Instant.from_us(number * (1000 if abs(number) >= _LEAST_MILLISECONDS else 1_000_000))
+
+
+def is_host(name: Any) -> TypeGuard[str]:
+    """Whether a host may be called that."""
+    return isinstance(name, str) and 0 < len(name) <= _LONGEST_HOST and name.isprintable()
 
 
 def texts(value: Any) -> list[str]:

@@ -7,6 +7,7 @@ and metadata (all of them 404).
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from typing import cast
 
@@ -19,6 +20,8 @@ from starlette.routing import Route
 
 from adapters.ctl_runner.simulator_login import TWO_WEEKS, Tokens
 from adapters.ctl_runner.world import World
+from adapters.ctl_runner.world_events import latest_of
+from adapters.ctl_runner.world_life import Life
 from adapters.ctl_runner.world_rows import Row
 from gateway.testing.simulator import LoggedRequest, RequestLog
 
@@ -42,7 +45,10 @@ class Simulator:
     Switches, to be set at any time: ``account_wide`` (whether ``/jobs/{alias}/executions`` exists or is a 404),
     ``job_as_array`` (a job's own URL answers an array of one, as the documents print it, or the object, as observed),
     ``status_as_page`` (the status feed answers page envelopes, or one bare array), ``invalid_json`` (execution pages carry
-    textual ``repository_log`` with its quotes and newlines unescaped, as printed in 2015).
+    textual ``repository_log`` with its quotes and newlines unescaped, as printed in 2015), ``latest_only`` (the status feed
+    of an execution that is not over shows only the last few events).
+
+    ``live`` brings the world to life, ``speed`` times as fast as ``clock`` (seconds) goes; see ``go_live``.
 
     ``GET /_log`` answers the request log as JSON, itself not logged. A delay of ``app`` must spare the login: waiting eats
     the request's body.
@@ -61,7 +67,11 @@ class Simulator:
         job_as_array: bool = False,
         status_as_page: bool = False,
         invalid_json: bool = False,
+        latest_only: bool = True,
         base_path: str = "",
+        live: bool = False,
+        speed: float = 1.0,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.world = world
         self.latency_per_row = latency_per_row
@@ -73,6 +83,9 @@ class Simulator:
         self.job_as_array = job_as_array
         self.status_as_page = status_as_page
         self.invalid_json = invalid_json
+        self.latest_only = latest_only
+        self.clock = clock
+        self.life: Life | None = None
         self.base_path = f"/{base_path.strip('/')}" if base_path.strip("/") else ""
         routes = [
             Route(LOGIN_PATH, self._login, methods=["POST"]),
@@ -88,8 +101,19 @@ class Simulator:
         app.router.redirect_slashes = False
         self.app = RequestLog(app)
         self.log: list[LoggedRequest] = self.app.requests
+        if live:
+            self.go_live(speed)
+
+    def go_live(self, speed: float = 1.0) -> None:
+        """From now on the world's time passes, ``speed`` times as fast as the clock's, and things happen in it."""
+        self.life = Life(self.world, self.clock, speed)
+
+    def _catch_up(self) -> None:
+        if self.life is not None:
+            self.life.catch_up()
 
     async def _login(self, request: Request) -> Response:
+        self._catch_up()
         try:
             given = await request.json()
         except ValueError:
@@ -109,6 +133,7 @@ class Simulator:
         """A route that only token holders pass, and only to accounts of their own; a view gives the body and its rows."""
 
         async def endpoint(request: Request) -> Response:
+            self._catch_up()
             if not self.tokens.accepts(request.headers.get("authorization"), self.world.now):
                 raise HTTPException(401, "Authorization has been denied for this request.")
             if request.path_params["alias"] not in self.world.accounts | {self.login_alias}:
@@ -149,10 +174,14 @@ class Simulator:
 
     def _status_of_job(self, request: Request) -> tuple[bytes, int]:
         rows = self.world.executions_of(self._the_job(request)["id"])
-        return self._feed(request, [event for row in rows for event in self.world.events_of(row["execution_id"])])
+        return self._feed(request, [event for row in rows for event in self._events(row)])
 
     def _status(self, request: Request) -> tuple[bytes, int]:
-        return self._feed(request, self.world.events_of(self._the_execution(request)["execution_id"]))
+        return self._feed(request, self._events(self._the_execution(request)))
+
+    def _events(self, row: Row) -> list[Row]:
+        events = self.world.events_of(row["execution_id"])
+        return latest_of(row, events) if self.latest_only else events
 
     def _feed(self, request: Request, events: list[Row]) -> tuple[bytes, int]:
         if not self.status_as_page:

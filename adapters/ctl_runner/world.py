@@ -9,6 +9,7 @@ from typing import Any
 
 from adapters.ctl_runner import world_events, world_generator
 from adapters.ctl_runner.world_catalog import uuid
+from adapters.ctl_runner.world_events import Line, Step, line_of, written
 from adapters.ctl_runner.world_rows import TERMINAL, WAITING, Row, execution_row, milliseconds, observed_job, timed
 
 
@@ -16,10 +17,10 @@ from adapters.ctl_runner.world_rows import TERMINAL, WAITING, Row, execution_row
 class World:
     """Tables of Runner: id -> record exactly as the detail endpoint sends it, all mutable.
 
-    ``now`` is the server's clock: it moves only when a test moves it. ``account_alias`` is the account of generated and
-    added records. **The order of a table is that of creation**, oldest first: no field tells when an execution was created.
-    ``events`` holds recorded status events by execution id; the feed of any other execution is composed, where ``failures``
-    (by execution id) is what failing tasks say.
+    ``now`` is the server's clock: it moves when a test moves it, or with life (``world_life``). ``account_alias`` is the
+    account of generated and added records. **The order of a table is that of creation**, oldest first: no field tells when
+    an execution was created. ``events`` holds recorded and written status events by execution id; the feed of any other
+    execution is composed, where ``failures`` (by execution id) is what failing tasks say.
     """
 
     now: datetime
@@ -72,13 +73,46 @@ class World:
         return [row for row in self.executions.values() if row["job_id"] == job_id]
 
     def events_of(self, execution_id: str) -> list[Row]:
-        """The status feed of an execution, oldest first; of one that is not over only the latest events."""
+        """The status feed of an execution, oldest first."""
         if execution_id in self.events:
             return self.events[execution_id]
         row = self.executions[execution_id]
-        hosts = [host["id"] for host in self.jobs.get(row["job_id"], {}).get("hosts", [])]
         failure = self.failures.get(execution_id, "non-zero return code")
-        return world_events.compose(row, hosts, failure, milliseconds(self.now))
+        return world_events.compose(row, self.hosts_of(row["job_id"]), failure, milliseconds(self.now))
+
+    def hosts_of(self, job_id: str) -> list[str]:
+        """The hosts that a job names."""
+        return [host["id"] for host in self.jobs.get(job_id, {}).get("hosts", [])]
+
+    def log_lines(self, execution_id: str) -> list[Line]:
+        """What a reader of a generated or written feed must end up with, by time."""
+        return [line_of(event) for event in self.events_of(execution_id)]
+
+    def write_log(
+        self, execution_id: str, count: int = 1, *, text: str = "line {n}", at: int | None = None, step: int = 250
+    ) -> None:
+        """Adds ``count`` events to a feed, from ``at`` on (epoch milliseconds, now by default), ``step`` milliseconds apart.
+
+        ``{n}`` in the text counts the events of the feed.
+        """
+        first = milliseconds(self.now) if at is None else at
+        kept = len(self.events_of(execution_id))
+        texts = [text.replace("{n}", str(kept + number)) for number in range(1, count + 1)]
+        self.write_events(
+            execution_id,
+            [
+                (first + place * step, ("runner_on_ok", {"host": "localhost", "msg": said}))
+                for place, said in enumerate(texts)
+            ],
+        )
+
+    def write_events(self, execution_id: str, steps: Iterable[tuple[int, Step]]) -> None:
+        """Adds events to a feed, each with its time in epoch milliseconds."""
+        # From now on the feed is what was written, whatever becomes of the execution.
+        kept = self.events.setdefault(execution_id, self.events_of(execution_id))
+        row = self.executions[execution_id]
+        kept += [written(row, f"written/{len(kept) + place}", at, step) for place, (at, step) in enumerate(steps)]
+        kept.sort(key=lambda event: int(event["timestamp"]))
 
     def add_job(self, **overrides: Any) -> str:
         """Adds a job (ACTIVE, on localhost, created now unless told otherwise) as the newest, and gives its id."""
