@@ -1,7 +1,7 @@
 """Live logs: however many follow the same log, its source is read once (DECISIONS 28, 29)."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, cast
@@ -10,7 +10,7 @@ from gateway.errors import SourceError
 from gateway.log_reading import Follower, LogPlace, LogRequest
 from gateway.merge import SourceReport, SourceReportState
 from gateway.model import Execution, ExecutionPhase, Key, LogLine
-from gateway.pulse import Cadence
+from gateway.pulse import Alarm, Cadence
 from gateway.registry import Source
 from gateway.spi import LogPage, LogQuery, SupportsLogs, internal_error
 from gateway.transport import Meter, metered
@@ -43,8 +43,9 @@ class _Chunk:
 class LogWatch:
     """Follows logs for all subscribers of the process."""
 
-    def __init__(self, poll_seconds: float) -> None:
+    def __init__(self, poll_seconds: float, alarm: Callable[[Source], Alarm]) -> None:
         self._poll_seconds = poll_seconds
+        self._alarm = alarm
         self._shared: dict[Key, _SharedLog] = {}
 
     async def follow(
@@ -56,6 +57,7 @@ class LogWatch:
         if shared is None:
             least = max(self._poll_seconds, source.adapter.capabilities.min_poll_seconds)
             shared = self._shared[key] = _SharedLog(source, execution, least)
+            self._alarm(source).join(shared.cadence, key)
         shared.join()
         try:
             async for batch in _follow(shared, source, request, place):
@@ -63,6 +65,7 @@ class LogWatch:
         finally:
             if shared.leave():
                 del self._shared[key]
+                self._alarm(source).leave(shared.cadence)
                 await shared.stop()
 
     @property
@@ -108,7 +111,7 @@ class _SharedLog:
     def __init__(self, source: Source, execution: Execution, least: float) -> None:
         self._source = source
         self._execution = execution
-        self._cadence = Cadence(least)
+        self.cadence = Cadence(least)
         self._followers = 0
         self._reads: dict[int | None, asyncio.Task[_Chunk]] = {}
         self._open: dict[int | None, AsyncGenerator[LogPage, None]] = {}
@@ -150,7 +153,7 @@ class _SharedLog:
 
     async def _tick(self) -> None:
         while True:
-            await self._cadence.wait()
+            await self.cadence.wait()
             # Somebody may still be reading; the next pulse begins when the slowest reading has ended.
             running = [task for task in self._reads.values() if not task.done()]
             if running:
@@ -173,11 +176,11 @@ class _SharedLog:
                 chunk = await self._read(start)
         except SourceError as error:
             error.source = error.source or self._source.name
-            self._cadence.failed(error.retry_after)
+            self.cadence.failed(error.retry_after)
             raise
         except Exception as error:
             raise internal_error(self._source.name) from error
-        self._cadence.moved(active=True)
+        self.cadence.moved(active=True)
         return chunk
 
     async def _refresh(self) -> None:

@@ -117,7 +117,7 @@ class Gateway:
         self.codec = CursorCodec(cursor_key)
         self._kept = KeptScans(server.kept_scan_seconds, server.kept_scan_bytes)
         self.watch = Watch(server.poll_seconds)
-        self.log_watch = LogWatch(server.poll_seconds)
+        self.log_watch = LogWatch(server.poll_seconds, self.watch.alarm)
 
     def session(self) -> Session:
         """What a new request starts with."""

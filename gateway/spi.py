@@ -309,6 +309,19 @@ class SupportsLogBatches(Protocol):
 
 
 @runtime_checkable
+class SupportsWakeUps(Protocol):
+    """The source can tell at once that something has changed, so that pollers need not wait for their next look."""
+
+    def wake_ups(self) -> AsyncIterator[Key | None]:
+        """The execution that something happened to, each time; None when it may be any.
+
+        Best effort: what it misses, the next look finds. Raises SourceError when the source does not tell (any more); it is
+        asked again later.
+        """
+        ...
+
+
+@runtime_checkable
 class SupportsDiscovery(Protocol):
     """What the source can do depends on its server, which has to be asked before plans can make the most of it."""
 

@@ -16,7 +16,7 @@ from typing import Any
 from gateway.errors import SourceError
 from gateway.merge import MergeSource, SourceReport, SourceReportState, merge_page
 from gateway.model import Documented, Execution, ExecutionPhase, ExecutionStatus, Key
-from gateway.pulse import Cadence
+from gateway.pulse import Alarm, Cadence
 from gateway.query import Filter, ListQuery, Order, OrderField
 from gateway.registry import Source
 from gateway.spi import internal_error
@@ -106,6 +106,7 @@ class Watch:
     def __init__(self, poll_seconds: float) -> None:
         self._poll_seconds = poll_seconds
         self._pollers: dict[Hashable, _Poller] = {}
+        self._alarms: dict[str, Alarm] = {}
 
     async def executions(self, watched: Mapping[Any, "Looked"]) -> AsyncIterator[Update]:
         """Changes in any of these lists, until nobody iterates any more. Equal keys mean the same list."""
@@ -116,6 +117,12 @@ class Watch:
             while True:
                 for update in await box.take():
                     yield update
+
+    def alarm(self, source: Source) -> Alarm:
+        """What wakes the pollers of a source."""
+        if source.name not in self._alarms:
+            self._alarms[source.name] = Alarm(source.adapter)
+        return self._alarms[source.name]
 
     @property
     def pollers(self) -> int:
@@ -128,12 +135,14 @@ class Watch:
         if poller is None:
             least = max(self._poll_seconds, looked.source.adapter.capabilities.min_poll_seconds)
             poller = self._pollers[key] = _Poller(looked, Cadence(least))
+            self.alarm(looked.source).join(poller.cadence, looked.only)
         poller.join(box)
         try:
             yield
         finally:
             if poller.leave(box):
                 del self._pollers[key]
+                self.alarm(looked.source).leave(poller.cadence)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +160,7 @@ class _Poller:
     def __init__(self, looked: Looked, cadence: Cadence) -> None:
         self._looked = looked
         self._source = looked.source
-        self._cadence = cadence
+        self.cadence = cadence
         self._boxes: set[Box] = set()
         self._known: dict[Key, Execution] | None = None
         self._since: int | None = None
@@ -183,14 +192,14 @@ class _Poller:
             try:
                 await self._look()
             except SourceError as error:
-                self._cadence.failed(error.retry_after)
+                self.cadence.failed(error.retry_after)
                 self._tell(SourceReport(self._source.name, SourceReportState.FAILED, error=error))
             except Exception:  # noqa: BLE001 - a third party's bug must cost no more than its own source
                 _log.exception("watching source %s failed", self._source.name)
-                self._cadence.failed(None)
+                self.cadence.failed(None)
                 fault = internal_error(self._source.name)
                 self._tell(SourceReport(self._source.name, SourceReportState.FAILED, error=fault))
-            await self._cadence.wait()
+            await self.cadence.wait()
 
     async def _look(self) -> None:
         began = time.time_ns() // 1000
@@ -201,7 +210,7 @@ class _Poller:
                 found |= await self._gone(found)
         self._publish(found)
         self._since = began
-        self._cadence.moved(active=any(row.phase is not ExecutionPhase.FINAL for row in found.values()))
+        self.cadence.moved(active=any(row.phase is not ExecutionPhase.FINAL for row in found.values()))
         self._tell(report)
 
     async def _one(self) -> tuple[dict[Key, Execution], SourceReport]:

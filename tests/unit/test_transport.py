@@ -25,6 +25,19 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return skip_pauses(monkeypatch)
 
 
+# --- questions with a body -----------------------------------------------------------------------------------------
+
+
+async def test_a_question_with_a_body_is_repeated_as_it_was(pauses: list[float]) -> None:
+    upstream = Upstream(httpx.Response(503), OK)
+    headers = {"Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": "Logs_20140328.FilterLogEvents"}
+    answer = await client_of(upstream).ask("logs", b'{"limit": 7}', headers=headers)
+    assert answer.status == 200
+    assert [(each.method, each.content) for each in upstream.requests] == [("POST", b'{"limit": 7}')] * 2
+    assert {each.headers["x-amz-target"] for each in upstream.requests} == {"Logs_20140328.FilterLogEvents"}
+    assert len(pauses) == 1
+
+
 # --- what is sent --------------------------------------------------------------------------------------------------
 
 

@@ -1,7 +1,7 @@
 """What watchers are told: the newest state of each execution, the state of sources, and nothing twice."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import msgspec
@@ -193,3 +193,71 @@ async def test_what_appeared_and_then_changed_has_appeared() -> None:
     box.put(Update(ExecutionChange.STATUS_CHANGED, row("a", S.FAILED), S.QUEUED))
     (update,) = await box.take()
     assert (update.change, update.execution and update.execution.status) == (ExecutionChange.APPEARED, S.FAILED)
+
+
+class Telling(Flaky):
+    """A source that tells at once what has changed; ``told`` is what it will tell."""
+
+    told: "asyncio.Queue[Key | SourceError | None]"
+    listeners = 0
+
+    async def wake_ups(self) -> AsyncIterator[Key | None]:
+        self.listeners += 1
+        try:
+            while True:
+                one = await self.told.get()
+                if isinstance(one, SourceError):
+                    raise one
+                yield one
+        finally:
+            self.listeners -= 1
+
+
+@pytest.fixture
+def telling(source: Source) -> Source:
+    adapter = Telling("a", source.adapter.store, Behaviour(min_poll_seconds=3600))  # type: ignore[attr-defined]
+    adapter.told = asyncio.Queue()
+    source.adapter = adapter
+    return source
+
+
+async def test_a_source_that_tells_is_looked_at_at_once(watch: Watch, telling: Source) -> None:
+    adapter: Any = telling.adapter
+    updates: Any = watch.executions(everything(telling))
+    await following(updates)
+    adapter.store.put([row("3")])
+    adapter.told.put_nowait(None)
+    assert (await following(updates)).change is ExecutionChange.APPEARED
+    assert adapter.asked == 2
+    await updates.aclose()
+    await asyncio.sleep(0)
+    assert adapter.listeners == 0
+
+
+async def test_who_follows_one_execution_is_woken_by_that_one(watch: Watch, telling: Source) -> None:
+    adapter: Any = telling.adapter
+    key = Key("execution", "a", ("1",))
+    updates: Any = watch.executions({"one": Looked(telling, only=key)})
+    followed: Any = until_final(updates, adapter.store.entities[key])
+    await following(followed)
+    waiting = asyncio.ensure_future(anext(followed))
+    await asyncio.sleep(0.05)
+    looks = adapter.asked
+    adapter.told.put_nowait(Key("execution", "a", ("2",)))
+    await asyncio.sleep(0.05)
+    assert adapter.asked == looks
+    adapter.store.put([row("1", S.FAILED)])
+    adapter.told.put_nowait(key)
+    assert (await asyncio.wait_for(waiting, 10)).status is S.FAILED
+    await updates.aclose()
+
+
+async def test_a_source_that_cannot_tell_is_not_listened_to(watch: Watch, telling: Source) -> None:
+    adapter: Any = telling.adapter
+    updates: Any = watch.executions(everything(telling))
+    await following(updates)
+    adapter.told.put_nowait(SourceError(SourceErrorCode.UNSUPPORTED, "It does not tell."))
+    adapter.told.put_nowait(None)
+    await asyncio.sleep(0.05)
+    assert adapter.listeners == 0
+    await updates.aclose()
