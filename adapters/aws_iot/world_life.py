@@ -1,24 +1,19 @@
 """Life in the simulated fleet: open executions go on, print, and end; continuous jobs get new ones.
 
-Nothing runs by itself: whoever wants to know lets the world catch up first. Each thing that happens is a generator that
-yields the milliseconds until it goes on; all of them stand in one queue, by time.
+Nothing runs by itself: whoever wants to know lets the world catch up first (``gateway.testing.agenda``).
 """
 
-import heapq
-from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
-from itertools import count
+from collections.abc import Callable
+from datetime import datetime
 from random import Random
 from typing import TYPE_CHECKING
 
 from adapters.aws_iot.world_logs import ending, progress
 from adapters.aws_iot.world_rows import OPEN, ExecutionId
+from gateway.testing.agenda import Agenda, Happening
 
 if TYPE_CHECKING:
     from adapters.aws_iot.world import World
-
-Happening = Iterator[int]
-"""What goes on; yields after how many milliseconds it does so again."""
 
 _MOST_OPEN = 12
 _LONGEST_LATE = 8_000
@@ -29,34 +24,20 @@ class Life:
 
     def __init__(self, world: "World", clock: Callable[[], float], speed: float = 1.0, seed: int = 0) -> None:
         self._world = world
-        self._clock = clock
-        self._speed = speed
         self._random = Random(seed)  # noqa: S311 - seeded pseudo-random data is the point
-        self._began = (clock(), world.now)
-        self._order = count()
-        self._queue: list[tuple[datetime, int, Happening]] = []
-        self._begin(self._arrivals())
+        self._agenda = Agenda(world, clock, speed)
+        self._agenda.begin(self._arrivals())
         for key, row in world.executions.items():
             if row["status"] in OPEN:
-                self._begin(self._run(key))
+                self._agenda.begin(self._run(key))
 
     def catch_up(self) -> None:
         """Let everything happen that should have happened by now."""
-        clock, world = self._began
-        self.advance(world + timedelta(seconds=(self._clock() - clock) * self._speed))
+        self._agenda.catch_up()
 
     def advance(self, now: datetime) -> None:
         """Let everything happen that happens until ``now``, each at its time."""
-        while self._queue and self._queue[0][0] <= now:
-            moment, order, happening = heapq.heappop(self._queue)
-            self._world.now = moment
-            pause = next(happening, None)
-            if pause is not None:
-                heapq.heappush(self._queue, (moment + timedelta(milliseconds=pause), order, happening))
-        self._world.now = max(self._world.now, now)
-
-    def _begin(self, happening: Happening) -> None:
-        heapq.heappush(self._queue, (self._world.now, next(self._order), happening))
+        self._agenda.advance(now)
 
     def _arrivals(self) -> Happening:
         """A thing joins the group of a continuous job now and then."""
@@ -72,7 +53,7 @@ class Life:
             if jobs and idle and len(busy) < _MOST_OPEN:
                 job_id, thing = self._random.choice(jobs), self._random.choice(idle)
                 key = self._world.add_execution(jobId=job_id, thingName=thing, status="QUEUED", queuedAt=self._world.now)
-                self._begin(self._run(key))
+                self._agenda.begin(self._run(key))
 
     def _run(self, key: ExecutionId) -> Happening:
         """One execution from where it is to its end, which a test may bring about earlier."""

@@ -1,24 +1,19 @@
 """Life in the simulated account: open executions go on, report, and end; jobs are started now and then, some restarted.
 
-Nothing runs by itself: whoever wants to know lets the world catch up first. Each thing that happens is a generator that
-yields the milliseconds until it goes on; all of them stand in one queue, by time.
+Nothing runs by itself: whoever wants to know lets the world catch up first (``gateway.testing.agenda``).
 """
 
-import heapq
-from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
-from itertools import count
+from collections.abc import Callable
+from datetime import datetime
 from random import Random
 from typing import TYPE_CHECKING
 
 from adapters.ctl_runner.world_events import FAILING, TASKS, Step, everyone_of, result, steps
 from adapters.ctl_runner.world_rows import TERMINAL, WAITING, Row, milliseconds, timed, timers_of
+from gateway.testing.agenda import Agenda, Happening
 
 if TYPE_CHECKING:
     from adapters.ctl_runner.world import World
-
-Happening = Iterator[int]
-"""What goes on; yields after how many milliseconds it does so again."""
 
 _MOST_AT_WORK = 4
 """The limit of an account (contract, section 5)."""
@@ -32,34 +27,20 @@ class Life:
 
     def __init__(self, world: "World", clock: Callable[[], float], speed: float = 1.0, seed: int = 0) -> None:
         self._world = world
-        self._clock = clock
-        self._speed = speed
         self._random = Random(seed)  # noqa: S311 - seeded pseudo-random data is the point
-        self._began = (clock(), world.now)
-        self._order = count()
-        self._queue: list[tuple[datetime, int, Happening]] = []
-        self._begin(self._starts())
+        self._agenda = Agenda(world, clock, speed)
+        self._agenda.begin(self._starts())
         for execution_id, row in world.executions.items():
             if row["status"] not in TERMINAL:
-                self._begin(self._run(execution_id))
+                self._agenda.begin(self._run(execution_id))
 
     def catch_up(self) -> None:
         """Let everything happen that should have happened by now."""
-        clock, world = self._began
-        self.advance(world + timedelta(seconds=(self._clock() - clock) * self._speed))
+        self._agenda.catch_up()
 
     def advance(self, now: datetime) -> None:
         """Let everything happen that happens until ``now``, each at its time."""
-        while self._queue and self._queue[0][0] <= now:
-            moment, order, happening = heapq.heappop(self._queue)
-            self._world.now = moment
-            pause = next(happening, None)
-            if pause is not None:
-                heapq.heappush(self._queue, (moment + timedelta(milliseconds=pause), order, happening))
-        self._world.now = max(self._world.now, now)
-
-    def _begin(self, happening: Happening) -> None:
-        heapq.heappush(self._queue, (self._world.now, next(self._order), happening))
+        self._agenda.advance(now)
 
     def _starts(self) -> Happening:
         """Somebody starts a job now and then."""
@@ -68,7 +49,7 @@ class Life:
             jobs = [job_id for job_id, row in self._world.jobs.items() if row["status"] == "ACTIVE"]
             waiting = sum(row["status"] in WAITING for row in self._world.executions.values())
             if jobs and waiting < _MOST_AT_WORK:
-                self._begin(self._run(self._world.add_execution(job_id=self._random.choice(jobs), status="PENDING")))
+                self._agenda.begin(self._run(self._world.add_execution(job_id=self._random.choice(jobs), status="PENDING")))
 
     def _run(self, execution_id: str) -> Happening:
         """One execution from where it is to its end, and once more if it is restarted."""
