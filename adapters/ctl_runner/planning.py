@@ -7,7 +7,7 @@ and sorted by the gateway.
 import re
 from dataclasses import dataclass
 
-from gateway.model import ExecutionStatus, Kind
+from gateway.model import ExecutionStatus, Kind, NodeKind
 from gateway.query import ExecutionFilter, ListQuery, NodeFilter
 from gateway.spi import ScanPlan
 
@@ -40,6 +40,8 @@ def is_id(text: str) -> bool:
 def plan(query: ListQuery) -> ScanPlan:
     """How Runner would answer the query."""
     match query.filter:
+        case NodeFilter(kinds=kinds) if kinds is not None and NodeKind.HOST not in kinds:
+            return ScanPlan(None, reason_empty="CTL Runner has hosts only.")
         case NodeFilter():
             return ScanPlan(None, unsupported="CTL Runner has no list of hosts.")
         case ExecutionFilter() as given:

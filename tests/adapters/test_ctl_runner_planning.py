@@ -262,3 +262,13 @@ def test_pushing_down_changes_nothing(given_filter: Filter, order: Order, few_fi
     for unseen in (found.pushed, frozenset[str]()):
         again = predicate(given_filter, unseen)
         assert [row.key for row in rows if again(row)] == truth
+
+
+def test_nodes_that_are_no_hosts_are_none_of_runner_s() -> None:
+    """Whoever asks for devices is not told that part of the answer failed."""
+    order = Order(OrderField.NATIVE)
+    others = plan(ListQuery("node", NodeFilter(kinds=frozenset({NodeKind.DEVICE, NodeKind.WORKER})), order))
+    assert (others.reason_empty, others.unsupported) == ("CTL Runner has hosts only.", None)
+    for kinds in (None, frozenset({NodeKind.HOST, NodeKind.DEVICE})):
+        hosts = plan(ListQuery("node", NodeFilter(kinds=kinds), order))
+        assert hosts.unsupported == "CTL Runner has no list of hosts."
