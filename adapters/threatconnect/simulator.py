@@ -22,6 +22,7 @@ from adapters.threatconnect.simulator_filters import Reading, select, sort
 from adapters.threatconnect.simulator_tables import EXECUTIONS, JOBS, Endpoint, Profile
 from adapters.threatconnect.simulator_tql import TqlError
 from adapters.threatconnect.world import Row, World
+from adapters.threatconnect.world_life import Life
 from gateway.testing.simulator import LoggedRequest, RequestLog
 
 DEFAULT_LIMIT = 100
@@ -84,10 +85,17 @@ class Simulator:
         self.clock = clock
         self.base_path = "/" + base_path.strip("/")
         self.broken = False
+        self._life: Life | None = None
         self.app = RequestLog(Starlette(routes=[Mount("/", app=self._serve)]))
         self.log: list[LoggedRequest] = self.app.requests
 
+    def go_live(self, speed: float = 1.0) -> None:
+        """From now on work goes on by itself, ``speed`` times as fast as ``clock`` goes."""
+        self._life = Life(self.world, self.clock, speed)
+
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._life is not None:
+            self._life.catch_up()
         request = Request(scope, receive)
         path: str = scope["path"]
         known = path.startswith(self.base_path + "/")

@@ -101,3 +101,14 @@ async def test_500_subscribers_cost_the_traffic_of_one(demo: Demo, server: Serve
     many = await traffic(500)
     assert 2 <= one <= 3
     assert abs(many - one) <= 1
+
+
+async def test_all_of_the_demo_lives_when_it_has_a_speed() -> None:
+    with running(seed=3, size="small", now=NOW, speed=3600) as made:
+        simulators: dict[str, Any] = dict(made.simulators)
+        assert {simulator.world.now for simulator in simulators.values()} == {NOW}
+        with served(yaml.safe_dump(made.file.data)) as one:
+            async with httpx.AsyncClient(timeout=60) as client:
+                body = (await client.post(one.http, json={"query": "{ executions(first: 5) { partial } }"})).json()
+        assert body["data"]["executions"]["partial"] is False
+        assert {name for name, simulator in simulators.items() if simulator.world.now <= NOW} == set()
