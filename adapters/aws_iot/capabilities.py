@@ -6,11 +6,10 @@ from adapters.aws_iot.planning import PUSHED_FILTERS
 from gateway.spi import Capabilities, Cost
 
 _COSTS: Mapping[Cost, Mapping[str, Sequence[str]]] = {
-    # The first pages of up to a hundred logs of a group are one request.
-    Cost.BATCH: {"Execution": ("logs",)},
     Cost.EACH: {
         # DescribeJobExecution; the time limit is its job's.
-        "Execution": ("statusMessage", "timeoutSeconds"),
+        # The beginnings of up to a hundred logs are one request, but only those of one log group, which may be a job's own.
+        "Execution": ("logs", "statusMessage", "timeoutSeconds"),
         "IotExecutionDetails": (
             "versionNumber",
             "forceCanceled",
