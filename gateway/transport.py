@@ -235,6 +235,18 @@ class SourceClient:
                 SourceErrorCode.BAD_RESPONSE, "Its answer is not the JSON it should be.", answer.status
             ) from error
 
+    async def credentials(self) -> Mapping[str, str]:
+        """The headers, names in lower case, that let a request in: for connections that are not made by requests.
+
+        Only where they do not depend on what is asked for: not those of ``hmac``. Raises SourceError.
+        """
+        limit = self._settings.timeout_seconds
+        request = httpx.Request("GET", self._service.base, headers=self._headers)
+        with self._told(limit):
+            async with asyncio.timeout(limit):
+                await self._service.auth.sign(request, self._send)
+        return {name: value for name, value in request.headers.items() if name != "host"}
+
     @asynccontextmanager
     async def _turn(self, limit: RateLimit | None) -> AsyncIterator[None]:
         """A turn within a quota of the source, if one comes before the deadline."""
@@ -274,32 +286,30 @@ class SourceClient:
             raise self._fault(SourceErrorCode.TIMEOUT, "The time for this request was used up before it could be sent.")
         started = loop.time()
         try:
-            async with asyncio.timeout(limit), self._slots:
-                answer = await self._signed(lambda: self._request(method, path, params, accept, headers, limit, content))
-            self._raise_for(answer, also)
+            with self._told(limit):
+                async with asyncio.timeout(limit), self._slots:
+                    answer = await self._signed(lambda: self._request(method, path, params, accept, headers, limit, content))
+                self._raise_for(answer, also)
         except SourceError as error:
             self._observe(started, error)
             raise
-        except TimeoutError as error:
-            fault = self._fault(SourceErrorCode.TIMEOUT, f"It did not answer within {limit:.3g} seconds.")
-            self._observe(started, fault)
-            raise fault from error
-        except httpx.TimeoutException as error:
-            fault = self._fault(SourceErrorCode.TIMEOUT, f"It did not answer within {limit:.3g} seconds.")
-            self._observe(started, fault)
-            raise fault from error
+        self._observe(started, None)
+        return answer
+
+    @contextmanager
+    def _told(self, limit: float) -> Iterator[None]:
+        """Turn what sending within ``limit`` seconds may raise into SourceErrors."""
+        try:
+            yield
+        except (TimeoutError, httpx.TimeoutException) as error:
+            raise self._fault(SourceErrorCode.TIMEOUT, f"It did not answer within {limit:.3g} seconds.") from error
         except httpx.DecodingError:
-            fault = self._fault(SourceErrorCode.BAD_RESPONSE, "Its answer is not compressed as it says.", 200)
-            self._observe(started, fault)
-            raise fault from None
+            raise self._fault(SourceErrorCode.BAD_RESPONSE, "Its answer is not compressed as it says.", 200) from None
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             # The class name tells connect from protocol errors. The message could quote addresses or headers, so it goes
             # neither into the fault nor, as its cause, into a log.
-            fault = self._fault(SourceErrorCode.UNAVAILABLE, f"It could not be reached ({type(error).__name__}).")
-            self._observe(started, fault)
-            raise fault from None
-        self._observe(started, None)
-        return answer
+            name = type(error).__name__
+            raise self._fault(SourceErrorCode.UNAVAILABLE, f"It could not be reached ({name}).") from None
 
     def _request(
         self,
@@ -438,19 +448,21 @@ def _retry_after(header: str | None) -> float | None:
     return max(0.0, seconds) if math.isfinite(seconds) else None
 
 
+def tls_context(settings: SourceSettings) -> ssl.SSLContext:
+    """By what a source's certificate is judged, as ``verify_tls`` says. Raises ConfigError."""
+    if isinstance(settings.verify_tls, bool):
+        return httpx.create_ssl_context(settings.verify_tls, trust_env=False)
+    try:
+        return ssl.create_default_context(cafile=settings.verify_tls)
+    except OSError as error:
+        raise ConfigError(
+            f"source {settings.name}: verify_tls: the certificates cannot be read: {error.strerror}"
+        ) from error
+
+
 def http_transport(settings: SourceSettings) -> httpx.AsyncBaseTransport:
     """A pool of keep-alive connections for one source, so that a slow one cannot starve another."""
-    verify: ssl.SSLContext | bool
-    if isinstance(settings.verify_tls, bool):
-        verify = settings.verify_tls
-    else:
-        try:
-            verify = ssl.create_default_context(cafile=settings.verify_tls)
-        except OSError as error:
-            raise ConfigError(
-                f"source {settings.name}: verify_tls: the certificates cannot be read: {error.strerror}"
-            ) from error
     limits = httpx.Limits(
         max_connections=settings.max_concurrency, max_keepalive_connections=settings.max_concurrency, keepalive_expiry=30
     )
-    return httpx.AsyncHTTPTransport(verify=verify, limits=limits, trust_env=False)
+    return httpx.AsyncHTTPTransport(verify=tls_context(settings), limits=limits, trust_env=False)

@@ -22,11 +22,13 @@ JobType = Literal["job", "workflow_job", "project_update", "inventory_update", "
 class AwxSettings(SourceSettings):
     """What an AWX source needs: ``base_url`` with the version, such as ``https://awx.example/api/v2/``.
 
-    ``job_types`` names the types of unified job that are executions here, AWX's jobs alone unless given.
+    ``job_types`` names the types of unified job that are executions here, AWX's jobs alone unless given. ``websocket`` says
+    whether AWX's websocket is listened to for changes of what is being watched.
     """
 
     base_url: str
     job_types: tuple[JobType, ...] = ("job",)
+    websocket: bool = True
 
     @field_validator("job_types")
     @classmethod

@@ -4,7 +4,7 @@ Where more types than jobs are wanted, executions are read from ``/unified_jobs/
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -18,6 +18,7 @@ from adapters.awx.kinds import JOB, PATHS, UNIFIED, WORKFLOW, Listing, SeenTypes
 from adapters.awx.logs import LogReader
 from adapters.awx.mapping import Mapper, type_of
 from adapters.awx.records import JobRecord, Sent
+from adapters.awx.wake_ups import WakeUps
 from gateway.errors import SourceError, SourceErrorCode
 from gateway.model import Entity, Execution, ExecutionPhase, Job, Key, Kind, Tie
 from gateway.query import ListQuery
@@ -40,6 +41,7 @@ class AwxAdapter:
         self.capabilities = capabilities_of(self._listing)
         self._seen = SeenTypes()
         self._client = AwxClient(client)
+        self._wake_ups = WakeUps(settings, client)
         self._mapper = Mapper(name, settings.ui_url or _origin(settings.base_url))
         self._readers: dict[str, Callable[[bytes], Entity]] = {
             UNIFIED: self._execution,
@@ -232,6 +234,12 @@ class AwxAdapter:
         if isinstance(found, SourceError):
             raise found
         return self._type(execution.key)
+
+    # --- changes
+
+    def wake_ups(self) -> AsyncGenerator[Key | None, None]:
+        """Runs of any type whose state has changed, or whose last line is there, as AWX's websocket tells."""
+        return self._wake_ups.keys()
 
     # --- rows
 

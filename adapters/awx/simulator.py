@@ -1,7 +1,8 @@
 """An AWX 24.6.1 API server over a :class:`~adapters.awx.world.World`, as far as reading and canceling jobs go.
 
 It follows the contract (filters, paging, errors, HTML where the real server sends HTML) and is held to recordings of
-the real server by tests/adapters/test_awx_simulator.py. Single events, stdout, launching and relaunching are not served.
+the real server by tests/adapters/test_awx_simulator.py. Single events, stdout, launching and relaunching are not served;
+the websocket tells of the states of runs alone.
 """
 
 import asyncio
@@ -15,7 +16,7 @@ from typing import Any, cast
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Match, Route, Router
+from starlette.routing import BaseRoute, Match, Route, Router, WebSocketRoute
 from starlette.types import Receive, Scope, Send
 
 from adapters.awx import simulator_documents as documents
@@ -27,6 +28,7 @@ from adapters.awx.simulator_lists import LISTS, SUBLISTS, Listing, Sublist
 from adapters.awx.simulator_order import apply_order, page_of
 from adapters.awx.simulator_rows import detail_row, list_row, named_key
 from adapters.awx.simulator_schema import MODELS, Tables
+from adapters.awx.simulator_socket import Sockets
 from adapters.awx.world import World
 from adapters.awx.world_life import Life
 from adapters.awx.world_rows import ACTIVE, Row, stamp
@@ -90,17 +92,26 @@ class Simulator:
             self.go_live(speed)
         self.latency_per_row = latency_per_row
         self.accounts = tuple(accounts)
+        self.sockets = Sockets(world, self.accounts, self._catch_up)
         self._router = Router(self._routes(), redirect_slashes=False, default=self._unrouted)
         self.app = RequestLog(self._router)
         self.log: list[LoggedRequest] = self.app.requests
 
     def go_live(self, speed: float = 1.0) -> None:
-        """Let the world go on from now, ``speed`` times as fast as the clock: it catches up before each request."""
+        """Let the world go on from now, ``speed`` times as fast as the clock.
+
+        It catches up before each request, and a few times a second while a websocket is open.
+        """
         self._life = Life(self.world, self._clock, speed)
 
-    def _routes(self) -> list[Route]:
+    def _catch_up(self) -> None:
+        if self._life is not None:
+            self._life.catch_up()
+
+    def _routes(self) -> list[BaseRoute]:
         base = self.base_path
-        routes = [
+        routes: list[BaseRoute] = [
+            *(WebSocketRoute(path, self.sockets.serve) for path in ("/websocket/", "/api/websocket/")),
             self._route("/api/", lambda _call: Answer(documents.API_ROOT), public=True),
             self._route("/api/o/", lambda _call: Answer(documents.OAUTH_ROOT), public=True),
             self._route(f"{base}/", lambda _call: Answer(documents.V2_ROOT), public=True),
@@ -126,8 +137,7 @@ class Simulator:
         allowed = [*methods, "HEAD"]
 
         async def serve(request: Request) -> Response:
-            if self._life is not None:
-                self._life.catch_up()
+            self._catch_up()
             date = format_datetime(self.world.now.astimezone(UTC), usegmt=True)
             headers = {"X-API-Product-Name": "AWX", "Allow": ", ".join(allowed), "Date": date}
             try:

@@ -19,7 +19,7 @@ class LoopbackServers:
     def __init__(self, apps: Sequence[Any]) -> None:
         self._sockets = [_listen() for _ in apps]
         self._servers = [
-            uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off", ws="none"))
+            uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off", ws="auto"))
             for app in apps
         ]
         self.origins = [f"http://127.0.0.1:{sock.getsockname()[1]}" for sock in self._sockets]

@@ -366,8 +366,8 @@ class TestDetails:
                 else:
                     assert before == after, name
         each_names = {name for name, cost in costs.items() if cost is Cost.EACH}
-        # Mesos is away from the simulated cluster, so nobody knows resources; a failed job has no results.
-        assert each_names - filled <= {"ScaleNodeDetails.resources", "ScaleJobDetails.results"}
+        # Mesos is away from the simulated cluster: nobody knows resources. A failed job has no results; a log is no detail.
+        assert each_names - filled <= {"ScaleNodeDetails.resources", "ScaleJobDetails.results", "Execution.logs"}
 
     async def test_a_batch_tells_what_a_mention_does_not(self) -> None:
         bench = Bench.open(20)
