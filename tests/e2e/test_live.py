@@ -10,6 +10,7 @@ import pytest
 
 from adapters.memory import Behaviour, MemoryStore, factory
 from gateway import ids
+from gateway.errors import SourceError, SourceErrorCode
 from gateway.instant import Instant
 from gateway.model import Execution, ExecutionStatus, Key, LogLine, LogStream
 from tests.live import Server, connected, served
@@ -256,3 +257,36 @@ async def _until(condition: Any) -> None:
     async with asyncio.timeout(10):
         while not condition():  # noqa: ASYNC110 - nothing tells
             await asyncio.sleep(0.01)
+
+
+async def test_subscriptions_to_a_source_that_is_down_start_say_so_and_recover(server: Server, store: MemoryStore) -> None:
+    adapter = server.gateway.registry.sources["alpha"].adapter
+    request, down = adapter._request, SourceError(SourceErrorCode.UNAVAILABLE, "It is away.", source="alpha")
+
+    def away() -> None:
+        raise down
+
+    store.logs[KEY] = [line(1)]
+    store.written.add(KEY)
+    adapter._request = away
+    async with connected(server.ws) as client:
+        await client.subscribe(CHANGES, {"filter": {"source": ["alpha"]}}, "list")
+        message = await client.receive()
+        (report,) = message["payload"]["data"]["executionsUpdated"]["sources"]
+        assert report == {"source": {"name": "alpha"}, "state": "FAILED", "error": {"code": "UNAVAILABLE"}}
+        await client.subscribe(ONE, {"id": ID}, "one")
+        await client.subscribe(LINES, {"id": ID}, "log")
+        for _ in range(2):
+            message = await client.receive()
+            assert message["type"] == "next", message
+            (error,) = message["payload"]["errors"]
+            assert (error["extensions"]["code"], error["extensions"]["source"]) == ("UNAVAILABLE", "alpha")
+        adapter._request = request
+        back: dict[str, Any] = {}
+        while len(back) < 3:
+            message = await client.receive()
+            if message["type"] == "next" and "errors" not in message["payload"]:
+                back.setdefault(message["id"], message["payload"]["data"])
+        assert back["list"]["executionsUpdated"]["sources"][0]["state"] == "OK"
+        assert back["one"]["executionUpdated"]["status"] == "RUNNING"
+        assert [edge["node"]["text"] for edge in back["log"]["logLines"]["edges"]] == ["line 1"]
