@@ -22,6 +22,7 @@ from gateway.model import (
     Node,
 )
 from gateway.testing.shapes import shape
+from tests.adapters.recorded import leaves
 
 DIRECTORY = Path(__file__).parent.parent / "recordings" / "aws_iot"
 RECORDINGS: dict[str, dict] = {path.stem: json.loads(path.read_text()) for path in sorted(DIRECTORY.glob("*.json"))}
@@ -111,23 +112,6 @@ def details(entity: Entity) -> Any:
             return job_details(held.record)
         case held:
             return thing_details(held.record)
-
-
-def leaves(value: Any, path: str = "") -> Iterator[tuple[str, tuple[str, Any]]]:
-    """Paths and values of a JSON document; what says nothing (null, empty) is left out."""
-    match value:
-        case dict():
-            for key, member in value.items():
-                yield from leaves(member, f"{path}.{key}".lstrip("."))
-        case list():
-            for index, member in enumerate(value):
-                yield from leaves(member, f"{path}[{index}]")
-        case bool():
-            yield path, ("boolean", value)
-        case int() | float():
-            yield path, ("number", value)
-        case str() if value:
-            yield path, ("string", value)
 
 
 def shown(value: Any) -> Iterator[tuple[str, Any]]:

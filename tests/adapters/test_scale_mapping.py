@@ -19,6 +19,7 @@ from gateway.metrics import UNKNOWN_STATUS
 from gateway.model import Attempt, Entity, Execution, ExecutionStatus, Job, JobState, Key, Node, NodeKind, NodeRole
 from gateway.redaction import REDACTED
 from gateway.testing.shapes import shape
+from tests.adapters.recorded import leaves
 
 DIRECTORY = Path(__file__).parent.parent / "recordings" / "scale"
 RECORDINGS: dict[str, dict] = {
@@ -75,23 +76,6 @@ def details(entity: Entity) -> Any:
             return node_details(node)
         case ExecutionRecord() as execution:
             return execution_details(execution)
-
-
-def leaves(value: Any, path: str = "") -> Iterator[tuple[str, tuple[str, Any]]]:
-    """Paths and values of a JSON document; what says nothing (null, empty) is left out."""
-    match value:
-        case dict():
-            for key, member in value.items():
-                yield from leaves(member, f"{path}.{key}".lstrip("."))
-        case list():
-            for index, member in enumerate(value):
-                yield from leaves(member, f"{path}[{index}]")
-        case bool():
-            yield path, ("boolean", value)
-        case int() | float():
-            yield path, ("number", value)
-        case str() if value:
-            yield path, ("string", value)
 
 
 def shown(value: Any) -> Iterator[tuple[str, Any]]:

@@ -29,6 +29,7 @@ from gateway.model import (
     NodeRole,
 )
 from gateway.redaction import REDACTED
+from tests.adapters.recorded import leaves
 
 DIRECTORY = Path(__file__).parent.parent / "recordings" / "threatconnect"
 RECORDED = {"job_executions_list": "execution", "jobs_list": "job"}
@@ -62,23 +63,6 @@ def details(entity: Entity) -> Any:
             return job_details(job)
         case Held(record=ExecutionRecord() as execution):
             return execution_details(execution)
-
-
-def leaves(value: Any, path: str = "") -> Iterator[tuple[str, tuple[str, Any]]]:
-    """Paths and values of a JSON document; what says nothing (null, empty) is left out."""
-    match value:
-        case dict():
-            for key, member in value.items():
-                yield from leaves(member, f"{path}.{key}".lstrip("."))
-        case list():
-            for index, member in enumerate(value):
-                yield from leaves(member, f"{path}[{index}]")
-        case bool():
-            yield path, ("boolean", value)
-        case int() | float():
-            yield path, ("number", value)
-        case str() if value:
-            yield path, ("string", value)
 
 
 def shown(value: Any) -> Iterator[tuple[str, Any]]:
