@@ -54,6 +54,10 @@ def _read(path: Path) -> ConfigFile:
     return file
 
 
+# Subscriptions have no end of their own: whoever stops the gateway does not wait for them.
+_SERVED: dict[str, Any] = {"access_log": False, "loop": "uvloop", "timeout_graceful_shutdown": 3}
+
+
 @cli.command()
 @_CONFIG
 @click.option("--host", help="Address to listen on, instead of the configured one.")
@@ -65,7 +69,7 @@ def serve(config_path: Path, host: str | None, port: int | None, workers: int | 
     given = {name: value for name, value in (("host", host), ("port", port), ("workers", workers)) if value is not None}
     server = read_config(file).server.model_copy(update=given)
     server.check_exposure()
-    options: dict[str, Any] = {"host": server.host, "port": server.port, "access_log": False, "loop": "uvloop"}
+    options = {"host": server.host, "port": server.port, **_SERVED}
     if server.workers == 1:
         uvicorn.run(create_app(file), **options)
         return
@@ -101,7 +105,7 @@ def demo(port: int, seed: int, size: str, only: tuple[str, ...], speed: float) -
         for name, origin in made.origins.items():
             click.echo(f"simulated {name}: {origin} (what it was asked: {origin}/_log)")
         click.echo(f"GraphQL: http://127.0.0.1:{port}/graphql")
-        uvicorn.run(create_app(made.file), host="127.0.0.1", port=port, access_log=False, loop="uvloop")
+        uvicorn.run(create_app(made.file), host="127.0.0.1", port=port, **_SERVED)
 
 
 @cli.command()

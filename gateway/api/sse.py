@@ -7,11 +7,13 @@ ordinary queries, too.
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 from graphql import DocumentNode
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from gateway.api.http import BadRequest, Endpoint, refusal, written
 from gateway.api.streams import Refused, Streams
@@ -44,7 +46,18 @@ class EventStreams:
             return Response(written({"errors": refused.errors}), 400, media_type="application/json; charset=utf-8")
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         events = _events(self._streams, asked, document)
-        return StreamingResponse(events, media_type=f"{MEDIA_TYPE}; charset=utf-8", headers=headers)
+        return _Response(events, media_type=f"{MEDIA_TYPE}; charset=utf-8", headers=headers)
+
+
+class _Response(StreamingResponse):
+    """A stream that ends when the server does: it is canceled then, which is no error."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        except asyncio.CancelledError:
+            with suppress(OSError, RuntimeError):
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 async def _events(streams: Streams, asked: Mapping[str, Any], document: DocumentNode) -> AsyncIterator[bytes]:
