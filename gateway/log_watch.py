@@ -32,7 +32,7 @@ class LogBatch:
 
 @dataclass(frozen=True, slots=True)
 class _Chunk:
-    """Lines after some place. ``last`` is the sequence behind which to go on, where there are more."""
+    """Lines after some place; where there are more, they follow the last of these."""
 
     lines: Sequence[LogLine]
     more: bool
