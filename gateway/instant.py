@@ -2,17 +2,21 @@
 
 import re
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
+from typing import Self
+
+from msgspec import Struct
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)\Z", re.ASCII)
-_CANONICAL = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?Z\Z", re.ASCII)
+_CANONICAL_MARKS = frozenset({"--T::.", "--T::Z"})
+_CANONICAL_LENGTHS = frozenset({20, *range(22, 28)})
+_read = datetime.fromisoformat
 # 10^11 seconds lie beyond the year 5000: such a number of "seconds" is milliseconds by mistake (DOMAIN C4).
 _MAX_EPOCH_SECONDS = 10**11
 
 
-class Instant(NamedTuple):
+class Instant(Struct, frozen=True, order=True, gc=False):
     """A point in time.
 
     ``us`` counts microseconds since 1970-01-01T00:00:00Z; ``text`` is RFC 3339 in UTC with the suffix Z and only the
@@ -23,16 +27,19 @@ class Instant(NamedTuple):
     text: str
 
     @classmethod
-    def parse(cls, text: str) -> "Instant":
+    def parse(cls, text: str) -> Self:
         """An RFC 3339 text with any offset. Raises ValueError when it is none, or lacks its offset."""
-        if _CANONICAL.match(text):
-            return cls((datetime.fromisoformat(text) - _EPOCH) // _MICROSECOND, text)
+        # Rows hold several instants each, nearly all canonical: what stands between the digits tells which are, in half of
+        # the time that the pattern takes. That all the rest are digits, fromisoformat sees to.
+        if text[4:20:3] in _CANONICAL_MARKS and text[-1] == "Z" and len(text) in _CANONICAL_LENGTHS:
+            since = _read(text) - _EPOCH
+            return cls((since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds, text)
         if not _RFC_3339.match(text):
             raise ValueError(f"{text!r} is not an RFC 3339 instant with an offset")
         return cls.from_us((datetime.fromisoformat(text.upper()) - _EPOCH) // _MICROSECOND)
 
     @classmethod
-    def from_us(cls, us: int) -> "Instant":
+    def from_us(cls, us: int) -> Self:
         """Microseconds since the epoch, written with the fewest fraction digits. Raises ValueError out of range."""
         try:
             moment = _EPOCH + timedelta(microseconds=us)
@@ -43,12 +50,12 @@ class Instant(NamedTuple):
         return cls(us, f"{text}{fraction}Z")
 
     @classmethod
-    def from_datetime(cls, moment: datetime) -> "Instant":
+    def from_datetime(cls, moment: datetime) -> Self:
         """An aware datetime."""
         return cls.from_us((moment - _EPOCH) // _MICROSECOND)
 
     @classmethod
-    def from_epoch_seconds(cls, seconds: float) -> "Instant":
+    def from_epoch_seconds(cls, seconds: float) -> Self:
         """Seconds since the epoch, possibly with a fraction. Raises ValueError above 10^11 (milliseconds by mistake)."""
         if not abs(seconds) < _MAX_EPOCH_SECONDS:
             raise ValueError(f"{seconds} is not an instant in seconds")

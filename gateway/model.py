@@ -6,7 +6,7 @@ takes a look-up by ``key``, and only if somebody asks for it.
 """
 
 from enum import Enum
-from typing import Any, Literal, NamedTuple, Self
+from typing import Any, Literal, Self
 
 from msgspec import Struct
 
@@ -20,6 +20,9 @@ class Documented(Enum):
     """An enum whose members carry their public description: ``NAME = "NAME", "what it means"``."""
 
     description: str
+
+    # Members are single: identity is enough, and Enum's own hash costs a Python call wherever one is looked up.
+    __hash__ = object.__hash__
 
     def __new__(cls, value: str, description: str = "") -> Self:
         member = object.__new__(cls)
@@ -179,7 +182,7 @@ class RerunSupport(Documented):
 Kind = Literal["job", "execution", "node"]
 
 
-class Key(NamedTuple):
+class Key(Struct, frozen=True, order=True, gc=False):
     """What names an entity everywhere: its kind, the configured source and the source's own id in parts.
 
     The parts have a fixed order and number per source and kind, documented by its adapter; joined with ``/`` they are the
@@ -196,7 +199,7 @@ class Key(NamedTuple):
         return "/".join(self.parts)
 
 
-class JobDefinition(Struct, frozen=True):
+class JobDefinition(Struct, frozen=True, gc=False):
     """Where a job's work comes from."""
 
     name: str
@@ -205,14 +208,14 @@ class JobDefinition(Struct, frozen=True):
     url: str | None = None
 
 
-class StatusCount(Struct, frozen=True):
+class StatusCount(Struct, frozen=True, gc=False):
     """How many executions of a job are in one status."""
 
     status: ExecutionStatus
     count: int
 
 
-class ExecutionError(Struct, frozen=True):
+class ExecutionError(Struct, frozen=True, gc=False):
     """Why an execution did not succeed, as far as its source says."""
 
     code: str | None = None
@@ -222,7 +225,7 @@ class ExecutionError(Struct, frozen=True):
     traceback: str | None = None
 
 
-class Attempt(Struct, frozen=True):
+class Attempt(Struct, frozen=True, gc=False):
     """One try. A source that does not keep tries has exactly one, equal to the execution's own span."""
 
     number: int
@@ -230,7 +233,7 @@ class Attempt(Struct, frozen=True):
     finished_at: Instant | None = None
 
 
-class Trigger(Struct, frozen=True):
+class Trigger(Struct, frozen=True, gc=False):
     """What set an execution going."""
 
     kind: TriggerKind
@@ -238,7 +241,7 @@ class Trigger(Struct, frozen=True):
     actor: str | None = None
 
 
-class NodeCounts(Struct, frozen=True):
+class NodeCounts(Struct, frozen=True, gc=False):
     """Hosts by result, from the source's own summary."""
 
     total: int | None = None
@@ -249,7 +252,7 @@ class NodeCounts(Struct, frozen=True):
     skipped: int | None = None
 
 
-class HostTaskCounts(Struct, frozen=True):
+class HostTaskCounts(Struct, frozen=True, gc=False):
     """Ansible task results on one host. `dark` is Ansible's word for unreachable."""
 
     ok: int = 0
@@ -262,7 +265,7 @@ class HostTaskCounts(Struct, frozen=True):
     skipped: int = 0
 
 
-class Job(Struct, frozen=True, kw_only=True):
+class Job(Struct, frozen=True, kw_only=True, gc=False):
     """What can be executed: the thing that has executions."""
 
     key: Key
@@ -282,7 +285,7 @@ class Job(Struct, frozen=True, kw_only=True):
     known: frozenset[str] | None = None
 
 
-class Node(Struct, frozen=True, kw_only=True):
+class Node(Struct, frozen=True, kw_only=True, gc=False):
     """A machine or device that takes part in executions."""
 
     key: Key
@@ -295,7 +298,7 @@ class Node(Struct, frozen=True, kw_only=True):
     known: frozenset[str] | None = None
 
 
-class NodeResult(Struct, frozen=True, kw_only=True):
+class NodeResult(Struct, frozen=True, kw_only=True, gc=False):
     """A node and what became of it in one execution. One per node, however many parts it has."""
 
     node: Node
@@ -306,7 +309,7 @@ class NodeResult(Struct, frozen=True, kw_only=True):
     tasks: HostTaskCounts | None = None
 
 
-class Execution(Struct, frozen=True, kw_only=True):
+class Execution(Struct, frozen=True, kw_only=True, gc=False):
     """One run of a job. ``parent`` is the execution that launched it as a step of its own.
 
     ``nodes`` holds what the record itself tells (executor, controller, a device); ``targets_elsewhere`` says that more
@@ -352,7 +355,7 @@ class Execution(Struct, frozen=True, kw_only=True):
         return self.status.outcome
 
 
-class LogLine(Struct, frozen=True, kw_only=True):
+class LogLine(Struct, frozen=True, kw_only=True, gc=False):
     """One line of an execution's output, without its line end; escapes as sent.
 
     ``sequence`` orders the lines of one execution (``gateway.logs``). ``number`` is the source's own, from 1. ``record`` is

@@ -16,12 +16,13 @@ from adapters.awx.client import LARGEST_PAGE, AwxClient, Batch, Param
 from adapters.awx.keys import HOST_NAME, INSTANCE, last_id, named, number, parse
 from adapters.awx.kinds import JOB, PATHS, UNIFIED, WORKFLOW, Listing, SeenTypes
 from adapters.awx.logs import LogReader
-from adapters.awx.mapping import Mapper, type_of
+from adapters.awx.mapping import EXECUTIONS, HOSTS, INSTANCES, JOBS, Mapper, type_of
 from adapters.awx.records import JobRecord, Sent
 from adapters.awx.wake_ups import WakeUps
 from gateway.errors import SourceError, SourceErrorCode
 from gateway.model import Entity, Execution, ExecutionPhase, Job, Key, Kind, Tie
 from gateway.query import ListQuery
+from gateway.records import Rows, Shape, rows_of
 from gateway.redaction import redacted
 from gateway.spi import NOT_FOUND, Fetched, LogPage, LogQuery, NotFound, Page, Ping, ScanPlan, Start, TargetPage
 from gateway.transport import SourceClient
@@ -43,13 +44,13 @@ class AwxAdapter:
         self._client = AwxClient(client)
         self._wake_ups = WakeUps(settings, client)
         self._mapper = Mapper(name, settings.ui_url or _origin(settings.base_url))
-        self._readers: dict[str, Callable[[bytes], Entity]] = {
-            UNIFIED: self._execution,
-            PATHS[JOB]: self._execution,
-            PATHS[WORKFLOW]: self._execution,
-            "job_templates/": self._mapper.job,
-            "hosts/": self._mapper.host,
-            "instances/": self._mapper.instance,
+        self._reads: dict[str, tuple[Callable[[bytes], Entity], Shape[Mapper, Any, Any]]] = {
+            UNIFIED: (self._execution, EXECUTIONS),
+            PATHS[JOB]: (self._execution, EXECUTIONS),
+            PATHS[WORKFLOW]: (self._execution, EXECUTIONS),
+            "job_templates/": (self._mapper.job, JOBS),
+            "hosts/": (self._mapper.host, HOSTS),
+            "instances/": (self._mapper.instance, INSTANCES),
         }
 
     # --- lists
@@ -62,12 +63,23 @@ class AwxAdapter:
 
     async def count(self, plan: ScanPlan) -> int | None:
         leg: planning.Leg = plan.native[0]
-        batch = await self._client.page(leg.path, leg.params, self._readers[leg.path], size=1, counted=True)
+        batch = await self._client.page(leg.path, leg.params, self._rows(leg.path), size=1, counted=True)
         return batch.count
 
     async def _read(self, section: scanning.Section, size: int, counted: bool) -> Batch[Entity]:
-        path = section.leg.path
-        return await self._client.page(path, section.params, self._readers[path], size=size, counted=counted)
+        path, rows = section.leg.path, self._rows(section.leg.path, section.leg.attributes)
+        return await self._client.page(path, section.params, rows, size=size, counted=counted)
+
+    def _rows(self, path: str, attributes: frozenset[str] | None = None) -> Rows[Entity]:
+        """How the records of a list are read: with their own JSON, or so many attributes of theirs only."""
+        read, shape = self._reads[path]
+        if attributes is None:
+            return Rows(lambda raw: read(bytes(raw)))
+        reading = shape.reading(attributes)
+        if shape is not EXECUTIONS:
+            return rows_of(reading, self._mapper)
+        make = reading.maker(self._mapper)
+        return rows_of(reading, self._mapper, lambda record: self._noted(record, make(record)))
 
     # --- keyed reads
 
@@ -81,9 +93,9 @@ class AwxAdapter:
         wanted = dict.fromkeys(keys)
         # Judged first: the rows that come may tell of what was asked for in vain.
         uncertain = [key for key in wanted if self._may_be_workflow(key)]
-        await asyncio.gather(*self._requests(wanted, answers))
+        await _all(self._requests(wanted, answers))
         rest = [key for key in uncertain if key not in answers]
-        await asyncio.gather(*(self._batch(PATHS[WORKFLOW], chunk, answers) for chunk in _chunks(rest)))
+        await _all([self._batch(PATHS[WORKFLOW], chunk, answers) for chunk in _chunks(rest)])
         return [answers.get(key, NOT_FOUND) for key in keys]
 
     def _requests(self, wanted: Iterable[Key], answers: dict[Key, Fetched[Entity]]) -> list[Awaitable[None]]:
@@ -125,7 +137,7 @@ class AwxAdapter:
         if path == UNIFIED:
             params += self._listing.look_up
         try:
-            batch = await self._client.page(path, params, self._readers[path], size=LARGEST_PAGE)
+            batch = await self._client.page(path, params, self._rows(path), size=LARGEST_PAGE)
         except SourceError as error:
             answers |= dict.fromkeys(chunk, error)
             return
@@ -201,7 +213,8 @@ class AwxAdapter:
         # After a place, AWX's count is that of the rest. A full page of the largest size needs it to tell of more.
         counted = last is None or size == LARGEST_PAGE
         path = f"jobs/{number(execution.key)}/job_host_summaries/"
-        batch = await self._client.page(path, params, self._mapper.target, size=size, counted=counted)
+        rows = Rows(lambda raw: self._mapper.target(bytes(raw)))
+        batch = await self._client.page(path, params, rows, size=size, counted=counted)
         if batch.unreadable:
             raise self._client.unreadable()
         total = batch.count if last is None else None
@@ -244,13 +257,16 @@ class AwxAdapter:
     # --- rows
 
     def _execution(self, raw: bytes, *, full: bool = False) -> Execution:
-        """A unified job of any type; its type and its parent's are remembered."""
+        """A unified job of any type with all that it tells."""
         read = self._mapper.execution(raw, full=full)
-        row: JobRecord = read.record.fields
-        self._seen.note(row.id, type_of(row))
-        if read.parent is not None and (workflow := number(read.parent.key)) is not None:
+        return self._noted(read.record.fields, read)
+
+    def _noted(self, record: JobRecord, row: Execution) -> Execution:
+        """The row, once the type of its record is remembered, and that of its parent."""
+        self._seen.note(record.id, type_of(record))
+        if row.parent is not None and (workflow := number(row.parent.key)) is not None:
             self._seen.note(workflow, WORKFLOW)
-        return read
+        return row
 
     # --- all else
 
@@ -284,6 +300,14 @@ def _origin(base_url: str | None) -> str | None:
         return None
     parts = urlsplit(base_url)
     return f"{parts.scheme}://{parts.netloc}/"
+
+
+async def _all(requests: Sequence[Awaitable[None]]) -> None:
+    """Send all at once; a single one without a task of its own."""
+    if len(requests) == 1:
+        await requests[0]
+    elif requests:
+        await asyncio.gather(*requests)
 
 
 def _chunks(found: Sequence[Key]) -> list[list[Key]]:

@@ -14,6 +14,7 @@ import msgspec
 from gateway.auth import Answer
 from gateway.errors import SourceError, SourceErrorCode
 from gateway.instant import Instant
+from gateway.records import Rows, page_of, readable
 from gateway.spi import NOT_FOUND, NotFound
 from gateway.transport import SourceClient
 
@@ -71,8 +72,8 @@ class _State(msgspec.Struct):
     event_processing_finished: bool | None = None
 
 
-class _List(msgspec.Struct):
-    results: list[msgspec.Raw]
+class _List(msgspec.Struct, Generic[E]):
+    results: list[E]
     count: int | None = None
     next: str | None = None
 
@@ -96,9 +97,7 @@ class AwxClient:
         self._client = client
         self._proven = _ORDINARY_PAGE
 
-    async def page(
-        self, path: str, params: Sequence[Param], read: Callable[[bytes], E], *, size: int, counted: bool = False
-    ) -> Batch[E]:
+    async def page(self, path: str, params: Sequence[Param], rows: Rows[E], *, size: int, counted: bool = False) -> Batch[E]:
         """The first ``size`` (at most 200) records of a list. Without ``counted`` AWX saves itself the COUNT.
 
         An uncounted page does not say whether there is more: a full one is taken to mean so. That is right only where AWX
@@ -107,20 +106,13 @@ class AwxClient:
         """
         uncounted = not counted and size <= self._proven
         sizing = [("page_size", str(size)), ("count_disabled", "1")] if uncounted else [("page_size", str(size))]
-        answer = await self._client.get_json(path, [*params, *sizing], model=_List)
-        if answer is None:
-            raise AssertionError("get_json answers None only for statuses it was told to expect")
-        rows: list[E] = []
-        for raw in answer.results:
-            try:
-                rows.append(read(bytes(raw)))
-            except (msgspec.DecodeError, ValueError):
-                continue
-        returned = len(answer.results)
+        answer = await self._client.get(path, [*params, *sizing])
+        found, read = page_of(self._client, answer, _List, rows)
+        returned = len(found.results)
         if returned >= size:
             self._proven = max(self._proven, size)
-        more = returned >= size if uncounted else answer.next is not None
-        return Batch(rows, returned, more, answer.count if counted else None)
+        more = returned >= size if uncounted else found.next is not None
+        return Batch(readable(found.results, read), returned, more, found.count if counted else None)
 
     async def record(self, path: str, read: Callable[[bytes], E]) -> E | NotFound:
         """A single record. AWX answers 404 with JSON for a missing one, with HTML for a path it does not know."""
@@ -139,7 +131,7 @@ class AwxClient:
         An AWX before 19.2.1 does not know ``limit`` and sends an ordinary page: its ``next`` tells of more.
         """
         answer = await self._client.get(path, [*params, ("limit", str(limit))], also=frozenset({404}))
-        found = self._present(answer, _List)
+        found = self._present(answer, _List[msgspec.Raw])
         more = len(found.results) >= limit or found.next is not None
         return EventBatch(found.results, more, len(answer.content), _now_us(answer))
 

@@ -8,7 +8,6 @@ import strawberry
 from adapters.awx.mapping import instant
 from adapters.awx.records import Named
 from gateway.api.scalars import JSON, DateTime
-from gateway.instant import Instant
 from gateway.redaction import redacted
 
 T = TypeVar("T")
@@ -21,8 +20,7 @@ def field(description: str) -> Any:
 
 def date_time(text: str | None) -> DateTime | None:
     """An instant of AWX's. Raises ValueError when it is none."""
-    moment: Instant | None = instant(text)
-    return None if moment is None else DateTime(moment)
+    return instant(text)
 
 
 def name_of(related: Named | None) -> str | None:

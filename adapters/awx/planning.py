@@ -5,7 +5,7 @@ two (hosts, then instances).
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
 from adapters.awx import conditions, keys
@@ -27,6 +27,7 @@ from gateway.query import (
     TextMatch,
     filter_range,
 )
+from gateway.records import wanted
 from gateway.spi import Guarantee, ScanPlan
 
 COLUMNS = {
@@ -63,7 +64,7 @@ class Leg:
 
     ``order`` is the order it is asked for in, always with the id ascending as tie-break; NATIVE is by id alone. ``edge``
     is the first key, in microseconds, that ``params`` let pass. ``rank`` is the first part of its rows' ties, where
-    several legs make one list.
+    several legs make one list. ``attributes`` are those that its rows need, None for all.
     """
 
     path: str
@@ -71,17 +72,23 @@ class Leg:
     order: Order
     edge: int | None = None
     rank: int | None = None
+    attributes: frozenset[str] | None = None
 
 
 def plan(query: ListQuery, listing: Listing = ONLY_JOBS) -> ScanPlan:
     """How AWX would answer the query; ``listing`` says what its executions are."""
     match query.filter:
         case ExecutionFilter() as given:
-            return _executions(given, query.order, listing)
+            made = _executions(given, query.order, listing)
         case JobFilter() as given:
-            return _jobs(given, query.order)
+            made = _jobs(given, query.order)
         case NodeFilter() as given:
-            return _nodes(given)
+            made = _nodes(given)
+    attributes = wanted(query)
+    # A list that the gateway has to sort is kept for other queries, which may need other attributes (gateway.cache).
+    if attributes is None or made.order is not Guarantee.EXACT:
+        return made
+    return replace(made, native=tuple(replace(leg, attributes=attributes) for leg in made.native))
 
 
 # --- executions ----------------------------------------------------------------------------------------------------

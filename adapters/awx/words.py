@@ -1,6 +1,7 @@
 """AWX's words for status and launch, in both directions (DOMAIN C3; contracts/awx.md section 5)."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 from gateway.model import ExecutionStatus, TriggerKind
 
@@ -32,6 +33,8 @@ LAUNCH_WORDS: Mapping[str, TriggerKind] = {
 }
 
 
+# Few words come again and again, row after row.
+@lru_cache(maxsize=256)
 def status_of(word: str | None, *, canceling: bool) -> ExecutionStatus:
     """The unified status of a status word; ``canceling`` tells whether ``canceled_on`` is set."""
     plain = (word or "").strip().lower()
@@ -40,6 +43,7 @@ def status_of(word: str | None, *, canceling: bool) -> ExecutionStatus:
     return FINAL_WORDS.get(plain, ExecutionStatus.UNKNOWN)
 
 
+@lru_cache(maxsize=256)
 def trigger_kind_of(word: str | None) -> TriggerKind:
     """The unified kind of a ``launch_type``."""
     return LAUNCH_WORDS.get((word or "").strip().lower(), TriggerKind.UNKNOWN)

@@ -91,7 +91,7 @@ def job_details(record: JobRecord) -> CtlJobDetails:
         use_dynamic_inventory=record.use_dynamic_inventory,
         bootstrap_key_pair_alias=record.bootstrap_key_pair_alias,
         callback_levels=texts(levels),
-        last_run_at=None if last_run_at is None else DateTime(last_run_at),
+        last_run_at=last_run_at,
         last_status=redacted(history.get("lastStatus")),
     )
 

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -11,19 +10,17 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Raw
 
-from adapters.scale import details
+from adapters.scale import details, mapping
 from adapters.scale.capabilities import CAPABILITIES
 from adapters.scale.client import (
     LARGEST_PAGE,
     ErrorRecord,
     ExecutionRecord,
-    Held,
     JobRecord,
     NodeRecord,
     ScaleClient,
     id_chunks,
     present,
-    read,
 )
 from adapters.scale.log_reading import LogReader
 from adapters.scale.mapping import Context, Mapper
@@ -32,6 +29,7 @@ from gateway.errors import SourceError, SourceErrorCode
 from gateway.model import Entity, Execution, Job, Key, Kind, Node
 from gateway.pagination import Window, numbered_pages
 from gateway.query import ListQuery, order_value
+from gateway.records import Held, Rows, read, readable, rows_of
 from gateway.redaction import redacted
 from gateway.spi import NOT_FOUND, Fetched, Guarantee, LogPage, LogQuery, NotFound, Page, Ping, ScanPlan, Start
 from gateway.transport import SourceClient
@@ -85,10 +83,10 @@ class ScaleAdapter:
         return None if envelope is None else envelope.count
 
     async def _window(self, scan: ListScan, window: Window) -> Page[Entity]:
-        envelope = await self._client.page(PATHS[scan.kind], scan.params, window)
-        if envelope is None:
+        answer = await self._client.answer(PATHS[scan.kind], scan.params, window)
+        if answer is None:
             return Page((), returned=0, more=False, here=window.offset)
-        rows = _readable(envelope.results, await self._reader(scan.kind))
+        envelope, rows = self._client.rows(answer, await self._rows(scan.kind, scan.attributes))
         values = (order_value(row, scan.order.field) for row in rows)
         passed = scan.floor is not None and any(value is not None and value < scan.floor for value in values)
         return Page(
@@ -103,18 +101,18 @@ class ScaleAdapter:
     async def _executions_of_jobs(self, scan: JobScan) -> AsyncIterator[Page[Entity]]:
         nodes: Mapping[int, Node] = {}
         if scan.hostnames:
-            nodes = {_number(node): node for node in _readable(await self._every_node(), self._node)}
+            nodes = {_number(node): node for node in readable(await self._every_node(), self._node)}
         for begin in range(0, len(scan.jobs), _AT_ONCE):
             answers = await self._each(scan.jobs[begin : begin + _AT_ONCE], self._job_with_executions)
             for place, answer in enumerate(answers, begin + 1):
                 if isinstance(answer, SourceError):
                     raise answer
                 job, sent = answer
-                held = _readable(sent, lambda raw: read(raw, ExecutionRecord))
+                held = readable(sent, lambda raw: read(raw, ExecutionRecord))
                 if scan.errors:
                     await self._learn_errors(held)
                 context = Context(job, self._errors, nodes, dated=await self._dated())
-                rows = _readable(held, partial(self._map.execution, context=context))
+                rows = readable(held, partial(self._map.execution, context=context))
                 yield Page(rows, returned=len(sent), more=place < len(scan.jobs), unreadable=len(sent) - len(rows))
 
     async def _job_with_executions(self, number: int) -> tuple[Job | None, Sequence[Raw]]:
@@ -171,7 +169,7 @@ class ScaleAdapter:
             if isinstance(sent, SourceError):
                 found |= dict.fromkeys(asked, sent)
                 continue
-            rows = _readable(sent, self._job_and_latest)
+            rows = readable(sent, self._job_and_latest)
             found |= dict.fromkeys(asked, self._missing(rows, sent))
             await self._learn_errors(held for _, held in rows if held is not None)
             dated = await self._dated()
@@ -227,7 +225,7 @@ class ScaleAdapter:
         """Read Scale's errors, unless those that these executions point at are known already."""
         errors = {held.record.error.id for held in executions if held.record.error is not None and held.record.error.bare}
         if not errors <= self._errors.keys():
-            rows = _readable(await self._client.every("errors/", [BY_ID]), lambda raw: read(raw, ErrorRecord))
+            rows = readable(await self._client.every("errors/", [BY_ID]), lambda raw: read(raw, ErrorRecord))
             self._errors = {held.record.id: held.record for held in rows}
 
     # --- logs
@@ -244,6 +242,8 @@ class ScaleAdapter:
         return (native_id,) if number_of((native_id,)) is not None else None
 
     def details(self, entity: Entity) -> object | None:
+        if entity.record is None:
+            return None
         record = entity.record.record
         try:
             match record:
@@ -257,7 +257,7 @@ class ScaleAdapter:
             raise self._client.unreadable() from error
 
     def raw(self, entity: Entity) -> Any:
-        sent: bytes | None = entity.record.raw
+        sent: bytes | None = None if entity.record is None else entity.record.raw
         return None if sent is None else redacted(msgspec.json.decode(sent))
 
     async def aclose(self) -> None:
@@ -271,16 +271,26 @@ class ScaleAdapter:
     def _node(self, raw: Raw) -> Node:
         return self._map.node(read(raw, NodeRecord))
 
-    async def _reader(self, kind: Kind) -> Callable[[Raw], Entity]:
-        """What reads the rows of a kind's list."""
+    async def _rows(self, kind: Kind, attributes: frozenset[str] | None) -> Rows[Any]:
+        """How the records of a kind's list are read: with their own JSON, or so many attributes of theirs only."""
+        context = Context(dated=await self._dated()) if kind == "execution" else Context()
+        page = mapping.Page(self._map, context)
+        if attributes is not None:
+            match kind:
+                case "job":
+                    return rows_of(mapping.JOBS.reading(attributes), self._map)
+                case "node":
+                    return rows_of(mapping.NODES.reading(attributes), self._map)
+                case "execution":
+                    reading = mapping.EXECUTIONS.reading(attributes)
+                    return rows_of(reading, page, partial(page.execution, reading))
         match kind:
             case "job":
-                return self._job
+                return Rows(self._job)
             case "node":
-                return self._node
+                return Rows(self._node)
             case "execution":
-                context = Context(dated=await self._dated())
-                return lambda raw: self._map.execution(read(raw, ExecutionRecord), context)
+                return Rows(lambda raw: self._map.execution(read(raw, ExecutionRecord), context))
 
     async def _dated(self) -> bool:
         """Whether executions tell when they last changed. A server that does not say which release it is counts as not."""
@@ -298,7 +308,7 @@ class ScaleAdapter:
         """An answer for every id asked for, from the rows that were sent or from the fault that was."""
         if isinstance(sent, SourceError):
             return dict.fromkeys(asked, sent)
-        rows = _readable(sent, reader)
+        rows = readable(sent, reader)
         found = {_number(row): row for row in rows}
         missing = self._missing(rows, sent)
         return {number: found.get(number, missing) for number in asked}
@@ -328,12 +338,3 @@ class ScaleAdapter:
 
 def _number(entity: Entity) -> int:
     return int(entity.key.native_id)
-
-
-def _readable(sent: Iterable[Item], reader: Callable[[Item], T]) -> list[T]:
-    """The rows that can be read: one that cannot must not hide the others."""
-    rows = []
-    for each in sent:
-        with suppress(ValueError):
-            rows.append(reader(each))
-    return rows

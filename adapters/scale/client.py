@@ -5,19 +5,17 @@ share a record, and what only a detail has stays empty in the others. JSON that 
 undecoded (``Raw``). Instants are still texts.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from functools import cache
-from typing import Generic, TypeVar
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Generic, TypeVar
 from urllib.parse import quote, urlencode
 
-import msgspec
 from msgspec import Raw, Struct
 
 from adapters.scale.releases import LAST_WITH_V3, Release, ReleaseProbe
 from gateway.auth import Answer
 from gateway.errors import SourceError, SourceErrorCode
 from gateway.pagination import Window
+from gateway.records import Held, Rows, page_of, read, readable
 from gateway.transport import Params, SourceClient
 
 LARGEST_PAGE = 1000
@@ -34,13 +32,13 @@ R = TypeVar("R", bound=Struct)
 T = TypeVar("T")
 
 
-class Reference(Struct, frozen=True):
+class Reference(Struct, frozen=True, gc=False):
     """A record that is only pointed at."""
 
     id: int
 
 
-class ErrorRecord(Struct, frozen=True):
+class ErrorRecord(Struct, frozen=True, gc=False):
     """Why something failed. Only ``id`` where it is merely pointed at; ``created`` and ``last_modified`` in details."""
 
     id: int
@@ -58,7 +56,7 @@ class ErrorRecord(Struct, frozen=True):
         return self.name is None and self.title is None
 
 
-class JobTypeRecord(Struct, frozen=True):
+class JobTypeRecord(Struct, frozen=True, gc=False):
     """What a job is an instance of: the fields that every list shows."""
 
     id: int
@@ -77,7 +75,7 @@ class JobTypeRecord(Struct, frozen=True):
     icon_code: str | None = None
 
 
-class RevisionRecord(Struct, frozen=True):
+class RevisionRecord(Struct, frozen=True, gc=False):
     """The revision of a job type that a job was made from."""
 
     id: int
@@ -87,7 +85,7 @@ class RevisionRecord(Struct, frozen=True):
     created: str | None = None
 
 
-class EventRecord(Struct, frozen=True):
+class EventRecord(Struct, frozen=True, gc=False):
     """What made Scale create a job. ``rule`` is ``{"id"}`` in lists, the whole rule in details."""
 
     id: int
@@ -97,7 +95,7 @@ class EventRecord(Struct, frozen=True):
     description: Raw = Raw()
 
 
-class NodeRecord(Struct, frozen=True):
+class NodeRecord(Struct, frozen=True, gc=False):
     """A cluster node: four fields inside executions, more in lists, the last three only in its detail."""
 
     id: int
@@ -117,7 +115,7 @@ class NodeRecord(Struct, frozen=True):
     disconnected: bool | None = None
 
 
-class JobRecord(Struct, frozen=True):
+class JobRecord(Struct, frozen=True, gc=False):
     """A job: eight fields inside executions, without ``data`` and what follows it in lists, everything in its detail.
 
     ``latest_job_exe`` comes from ``/jobs/executions/`` alone.
@@ -160,7 +158,7 @@ class JobRecord(Struct, frozen=True):
     latest_job_exe: Raw = Raw()
 
 
-class ExecutionRecord(Struct, frozen=True):
+class ExecutionRecord(Struct, frozen=True, gc=False):
     """A job execution. Only its detail has ``environment`` and what follows; ``exe_num`` and ``cluster_id`` are API v6."""
 
     id: int
@@ -196,21 +194,10 @@ class ExecutionRecord(Struct, frozen=True):
     cluster_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Held(Generic[R]):
-    """A record and the bytes it was read from; no bytes when it was only mentioned inside another record.
-
-    It has no representation of its own: records may carry secrets, and representations end up in logs.
-    """
-
-    record: R
-    raw: bytes | None = None
-
-
-class Envelope(Struct, frozen=True):
+class Envelope(Struct, Generic[T], frozen=True):
     """A page of a list. ``next`` only says that there is more: its address may lie inside the proxy, or anywhere."""
 
-    results: list[Raw]
+    results: list[T]
     count: int | None = None
     next: str | None = None
 
@@ -222,22 +209,6 @@ class _Version(Struct, frozen=True):
 def present(raw: Raw) -> bool:
     """Whether the field that is kept undecoded is there and is not null."""
     return bool(raw) and bytes(raw) != b"null"
-
-
-@cache
-def _decoder(kind: type[R]) -> msgspec.json.Decoder[R]:
-    """A decoder of records of a kind, lenient about numbers sent as texts."""
-    return msgspec.json.Decoder(kind, strict=False)
-
-
-def read(raw: Raw | bytes, kind: type[R]) -> Held[R]:
-    """One record. Raises ValueError when it cannot be read as ``kind``."""
-    # A copy, or one row that is kept would keep the bytes of its whole page.
-    held = bytes(raw)
-    try:
-        return Held(_decoder(kind).decode(held), held)
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise ValueError(f"not a readable {kind.__name__}") from error
 
 
 def id_chunks(name: str, ids: Iterable[int]) -> Iterator[list[int]]:
@@ -272,14 +243,24 @@ class ScaleClient:
         """The server's release, as far as it matters; None when it does not say."""
         return LAST_WITH_V3 if self._v3 else await self._probe.current()
 
-    async def page(self, path: str, params: Params, window: Window) -> Envelope | None:
+    async def page(self, path: str, params: Params, window: Window) -> Envelope[Raw] | None:
         """The page ``window`` of a list; None when the list has become too short to have it."""
+        answer = await self.answer(path, params, window)
+        return None if answer is None else self._client.decode(answer, Envelope[Raw])
+
+    async def answer(self, path: str, params: Params, window: Window) -> Answer | None:
+        """The page as it was sent, for ``rows``; None as ``page``."""
         number = [("page", str(window.number))] if window.number > 1 else []
         asked = [*params, *number, ("page_size", str(window.size))]
         # The first page of a list always exists: its 404 means that there is no such list.
         also = frozenset({404}) if number else frozenset[int]()
         answer = await self.get(path, asked, also)
-        return None if answer.status == 404 else self._client.decode(answer, Envelope)
+        return None if answer.status == 404 else answer
+
+    def rows(self, answer: Answer, rows: Rows[T]) -> tuple[Envelope[Any], Sequence[T]]:
+        """A page and those of its records that can be read."""
+        envelope, read = page_of(self._client, answer, Envelope, rows)
+        return envelope, readable(envelope.results, read)
 
     async def every(self, path: str, params: Params) -> list[Raw]:
         """All rows of a short list: one request for each thousand. BAD_RESPONSE when it has no end."""

@@ -269,8 +269,7 @@ def _steps(record: ExecutionRecord) -> list[ScaleStep]:
 
 
 def _at(text: str | None) -> DateTime | None:
-    found = instant(text)
-    return None if found is None else DateTime(found)
+    return instant(text)
 
 
 def _id(reference: Reference | None) -> int | None:

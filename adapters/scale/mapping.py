@@ -1,10 +1,15 @@
-"""Scale's records as the unified model: pure (DOMAIN C3 to C5; contract of Scale, section 4)."""
+"""Scale's records as the unified model (DOMAIN C3 to C5; contract of Scale, section 4). Pure, but for one metric.
+
+``EXECUTIONS``, ``JOBS`` and ``NODES`` say of what each attribute is made. Every function raises ValueError for a record that
+cannot be read.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar
+from functools import lru_cache
+from typing import Any, TypeVar
 
-from adapters.scale.client import ErrorRecord, ExecutionRecord, Held, JobRecord, JobTypeRecord, NodeRecord, present, read
+from adapters.scale.client import ErrorRecord, ExecutionRecord, JobRecord, JobTypeRecord, NodeRecord
 from adapters.scale.planning import EXECUTION_STATUS, JOB_STATE
 from gateway.instant import Instant
 from gateway.metrics import UNKNOWN_STATUS
@@ -23,6 +28,7 @@ from gateway.model import (
     NodeResult,
     NodeRole,
 )
+from gateway.records import Held, Made, Reading, Shape, read
 
 W = TypeVar("W", ExecutionStatus, JobState)
 
@@ -63,126 +69,238 @@ class Mapper:
     ui_url: str | None
 
     def job(self, held: Held[JobRecord]) -> Job:
-        """A job; one that was only mentioned if ``held`` has no bytes of its own."""
-        record = held.record
-        job_type = job_type_of(record)
-        definition = None
-        if job_type is not None and job_type.name:
-            definition = JobDefinition(job_type.name, "job type", version=job_type.version or None)
-        return Job(
-            key=self.key("job", record.id),
-            tie=(record.id,),
-            name=(job_type.name if job_type else None) or str(record.id),
-            state=self._state(record.status),
-            raw_state=record.status or None,
-            description=(job_type.description if job_type else None) or None,
-            definition=definition,
-            created_at=instant(record.created),
-            updated_at=instant(record.last_modified),
-            finished_at=instant(record.ended),
-            web_url=self._page("jobs/job", record.id),
-            record=held,
-            known=_known_of_job(held, job_type),
-        )
+        """A job with all that its record tells; one that was only mentioned if ``held`` has no bytes of its own."""
+        return JOBS.reading(None).entity(self, held.record, held, _known_of_job(held))
 
     def node(self, held: Held[NodeRecord]) -> Node:
-        """A cluster node; one that was only mentioned if ``held`` has no bytes of its own."""
-        record = held.record
-        known = None
-        if held.raw is None:
-            known = _EMBEDDED_NODE if record.created else _LISTED_NODE if record.hostname else _BARE_NODE
-        return Node(
-            key=self.key("node", record.id),
-            tie=(record.id,),
-            name=record.hostname or str(record.id),
-            node_kind=NodeKind.WORKER,
-            # A paused node finishes what it has and is given nothing new.
-            active=None if record.is_active is None else record.is_active and not record.is_paused,
-            web_url=self._page("nodes", record.id),
-            record=held,
-            known=known,
-        )
+        """A cluster node with all that its record tells; one only mentioned if ``held`` has no bytes of its own."""
+        return NODES.reading(None).entity(self, held.record, held, _known_of_node(held))
 
     def execution(self, held: Held[ExecutionRecord], context: Context = _NOTHING) -> Execution:
         """An execution, with its job and node as far as the row or ``context`` know them."""
-        record = held.record
-        job = context.job
-        if job is None and record.job is not None:
-            job = self.job(Held(record.job))
-        error, message, known = self._error(record.error, context)
-        started, finished = instant(record.started), instant(record.ended)
-        return Execution(
-            key=self.key("execution", record.id),
-            tie=(record.id,),
-            # Execution and filter agree on the job type's name; its title is in the details (DECISIONS 26).
-            name=job.name if job is not None and (job.known is None or "name" in job.known) else str(record.id),
-            status=self._status(record.status),
-            raw_status=record.status or None,
-            job=job,
-            status_message=message,
-            error=error,
-            exit_code=record.job_exit_code,
-            attempt=record.exe_num,
-            attempts=(Attempt(record.exe_num or 1, started, finished),),
-            created_at=instant(record.created),
-            queued_at=instant(record.queued),
-            started_at=started,
-            finished_at=finished,
-            updated_at=instant(record.last_modified) if context.dated else None,
-            duration_seconds=_seconds(started, finished),
-            timeout_seconds=record.timeout,
-            nodes=self._nodes(record.node, context),
-            web_url=self._page("jobs/executions", record.id),
-            record=held,
-            known=known,
-        )
+        return Page(self, context).execution(EXECUTIONS.reading(None), held.record, held)
 
     def key(self, kind: Kind, number: int) -> Key:
         """The key of what Scale numbers so."""
         return Key(kind, self.source, (str(number),))
 
-    def _nodes(self, record: NodeRecord | None, context: Context) -> tuple[NodeResult, ...]:
-        if record is None:
-            return ()
-        node = context.nodes.get(record.id) or self.node(Held(record))
-        return (NodeResult(node=node, roles=(NodeRole.EXECUTOR,)),)
-
-    def _error(
-        self, record: ErrorRecord | None, context: Context
-    ) -> tuple[ExecutionError | None, str | None, frozenset[str] | None]:
-        """The error, the line it makes, and what the execution knows if the row only points at an error not at hand."""
-        if record is not None and record.bare:
-            record = context.errors.get(record.id)
-            if record is None:
-                return None, None, _WITHOUT_ERROR
-        if record is None:
-            return None, None, None
-        error = ExecutionError(
-            code=record.name or None,
-            title=record.title or None,
-            message=record.description or None,
-            category=record.category or None,
-        )
-        return error, error.title, None
-
-    def _page(self, path: str, number: int) -> str | None:
+    def page(self, path: str, number: int) -> str | None:
+        """Where Scale's own pages show something."""
         return None if self.ui_url is None else f"{self.ui_url}#/{path}/{number}"
 
-    def _status(self, word: str | None) -> ExecutionStatus:
-        return EXECUTION_STATUS.get(_folded(word)) or self._unknown(word, ExecutionStatus.UNKNOWN)
 
-    def _state(self, word: str | None) -> JobState:
-        return JOB_STATE.get(_folded(word)) or self._unknown(word, JobState.UNKNOWN)
+class Page:
+    """What the rows of a page are made with: ``context``, and what was made for attributes and rows before."""
 
-    def _unknown(self, word: str | None, unknown: W) -> W:
-        if word:
-            UNKNOWN_STATUS.labels(self.source, word[:64]).inc()
-        return unknown
+    __slots__ = ("_instants", "_nodes", "context", "mapper")
+
+    def __init__(self, mapper: Mapper, context: Context) -> None:
+        self.mapper = mapper
+        self.context = context
+        self._instants: dict[str, Instant] = {}
+        self._nodes: dict[int, tuple[NodeRecord, tuple[NodeResult, ...]]] = {}
+
+    def execution(
+        self, reading: Reading["Page", ExecutionRecord, Execution], record: ExecutionRecord, held: Any = None
+    ) -> Execution:
+        """An execution; one that only points at an error that is not at hand does not know it."""
+        known = None
+        if record.error is not None and self.error(record) is None:
+            known = _WITHOUT_ERROR if reading.known is None else _WITHOUT_ERROR & reading.known
+        return reading.entity(self, record, held, known)
+
+    def error(self, record: ExecutionRecord) -> ErrorRecord | None:
+        """Why it failed, as far as the row or ``context`` tell."""
+        sent = record.error
+        return self.context.errors.get(sent.id) if sent is not None and sent.bare else sent
+
+    def span(self, record: ExecutionRecord) -> tuple[Instant | None, Instant | None]:
+        """When it started and ended, which several attributes are made of."""
+        return self.instant(record.started), self.instant(record.ended)
+
+    def instant(self, text: str | None) -> Instant | None:
+        """An instant of which several attributes are made. Raises ValueError."""
+        if not text:
+            return None
+        made = self._instants.get(text)
+        if made is None:
+            made = self._instants[text] = Instant.parse(text)
+        return made
+
+    def nodes(self, record: ExecutionRecord) -> tuple[NodeResult, ...]:
+        """The node that it ran on; rows that say the same of it share it."""
+        sent = record.node
+        if sent is None:
+            return ()
+        before = self._nodes.get(sent.id)
+        if before is None or before[0] != sent:
+            node = self.context.nodes.get(sent.id) or self.mapper.node(Held(sent))
+            before = self._nodes[sent.id] = (sent, (NodeResult(node=node, roles=(NodeRole.EXECUTOR,)),))
+        return before[1]
+
+
+# --- executions ----------------------------------------------------------------------------------------------------
+
+
+def _name(page: Page, record: ExecutionRecord) -> str:
+    """The job type's name, on which execution and filter agree; its title is in the details (DECISIONS 26)."""
+    job = page.context.job
+    if job is not None:
+        return job.name if job.known is None or "name" in job.known else str(record.id)
+    job_type = None if record.job is None else job_type_of(record.job)
+    if record.job is None or job_type is None:
+        return str(record.id)
+    return job_type.name or str(record.job.id)
+
+
+def _job(page: Page, record: ExecutionRecord) -> Job | None:
+    if page.context.job is None and record.job is not None:
+        return page.mapper.job(Held(record.job))
+    return page.context.job
+
+
+def _error(page: Page, record: ExecutionRecord) -> ExecutionError | None:
+    error = page.error(record)
+    if error is None:
+        return None
+    return ExecutionError(
+        code=error.name or None,
+        title=error.title or None,
+        message=error.description or None,
+        category=error.category or None,
+    )
+
+
+def _status_message(page: Page, record: ExecutionRecord) -> str | None:
+    error = page.error(record)
+    return None if error is None else error.title or None
+
+
+def _attempts(page: Page, record: ExecutionRecord) -> tuple[Attempt, ...]:
+    return (Attempt(record.exe_num or 1, *page.span(record)),)
+
+
+def _status(page: Page, record: ExecutionRecord) -> ExecutionStatus:
+    return EXECUTION_STATUS.get(_folded(record.status)) or _unknown(page.mapper, record.status, ExecutionStatus.UNKNOWN)
+
+
+def _seconds(page: Page, record: ExecutionRecord) -> float | None:
+    """How long it took; None while open and where clocks disagree about which came first."""
+    started, finished = page.span(record)
+    if started is None or finished is None or finished.us < started.us:
+        return None
+    return (finished.us - started.us) / 1_000_000
+
+
+EXECUTIONS: Shape[Page, ExecutionRecord, Execution] = Shape(
+    Execution,
+    ExecutionRecord,
+    {
+        "key": Made(("id",), lambda page, record: page.mapper.key("execution", record.id)),
+        "tie": Made(("id",), lambda _, record: (record.id,)),
+        "name": Made(("job.job_type",), _name),
+        "status": Made(("status",), _status),
+        "raw_status": Made(("status",), lambda _, record: record.status or None),
+        "job": Made(("job",), _job),
+        "status_message": Made((), _status_message),
+        "error": Made((), _error),
+        "exit_code": Made(("job_exit_code",), lambda _, record: record.job_exit_code),
+        "attempt": Made(("exe_num",), lambda _, record: record.exe_num),
+        "attempts": Made(("exe_num", "started", "ended"), _attempts),
+        "created_at": Made(("created",), lambda _, record: instant(record.created)),
+        "queued_at": Made(("queued",), lambda _, record: instant(record.queued)),
+        "started_at": Made(("started",), lambda page, record: page.instant(record.started)),
+        "finished_at": Made(("ended",), lambda page, record: page.instant(record.ended)),
+        "updated_at": Made(
+            ("last_modified",), lambda page, record: instant(record.last_modified) if page.context.dated else None
+        ),
+        "duration_seconds": Made(("started", "ended"), _seconds),
+        "timeout_seconds": Made(("timeout",), lambda _, record: record.timeout),
+        "nodes": Made(("node",), Page.nodes),
+        "web_url": Made((), lambda page, record: page.mapper.page("jobs/executions", record.id)),
+    },
+    # What tells whether the execution knows why it failed.
+    always=("error",),
+)
+"""Executions, from ``/job-executions/``, from jobs, and from their own addresses."""
+
+
+# --- jobs and nodes ------------------------------------------------------------------------------------------------
 
 
 def job_type_of(record: JobRecord) -> JobTypeRecord | None:
     """The job type of a job. Raises ValueError when it cannot be read."""
-    return read(record.job_type, JobTypeRecord).record if present(record.job_type) else None
+    return _job_type(bytes(record.job_type))
+
+
+# Many jobs have few types, which come along with every one of them: each is read once.
+@lru_cache(maxsize=256)
+def _job_type(raw: bytes) -> JobTypeRecord | None:
+    return read(raw, JobTypeRecord).record if raw not in (b"", b"null") else None
+
+
+def _job_name(_mapper: Mapper, record: JobRecord) -> str:
+    job_type = job_type_of(record)
+    return (job_type.name if job_type else None) or str(record.id)
+
+
+def _description(_mapper: Mapper, record: JobRecord) -> str | None:
+    job_type = job_type_of(record)
+    return (job_type.description if job_type else None) or None
+
+
+def _definition(_mapper: Mapper, record: JobRecord) -> JobDefinition | None:
+    job_type = job_type_of(record)
+    if job_type is None or not job_type.name:
+        return None
+    return JobDefinition(job_type.name, "job type", version=job_type.version or None)
+
+
+def _state(mapper: Mapper, record: JobRecord) -> JobState:
+    return JOB_STATE.get(_folded(record.status)) or _unknown(mapper, record.status, JobState.UNKNOWN)
+
+
+JOBS: Shape[Mapper, JobRecord, Job] = Shape(
+    Job,
+    JobRecord,
+    {
+        "key": Made(("id",), lambda mapper, record: mapper.key("job", record.id)),
+        "tie": Made(("id",), lambda _, record: (record.id,)),
+        "name": Made(("job_type",), _job_name),
+        "state": Made(("status",), _state),
+        "raw_state": Made(("status",), lambda _, record: record.status or None),
+        "description": Made(("job_type",), _description),
+        "definition": Made(("job_type",), _definition),
+        "created_at": Made(("created",), lambda _, record: instant(record.created)),
+        "updated_at": Made(("last_modified",), lambda _, record: instant(record.last_modified)),
+        "finished_at": Made(("ended",), lambda _, record: instant(record.ended)),
+        "web_url": Made((), lambda mapper, record: mapper.page("jobs/job", record.id)),
+    },
+)
+"""Jobs, from ``/jobs/``, from executions, and from their own addresses."""
+
+
+def _active(_mapper: Mapper, record: NodeRecord) -> bool | None:
+    """A paused node finishes what it has and is given nothing new."""
+    return None if record.is_active is None else record.is_active and not record.is_paused
+
+
+NODES: Shape[Mapper, NodeRecord, Node] = Shape(
+    Node,
+    NodeRecord,
+    {
+        "key": Made(("id",), lambda mapper, record: mapper.key("node", record.id)),
+        "tie": Made(("id",), lambda _, record: (record.id,)),
+        "name": Made(("hostname",), lambda _, record: record.hostname or str(record.id)),
+        "node_kind": Made((), lambda _, __: NodeKind.WORKER),
+        "active": Made(("is_active", "is_paused"), _active),
+        "web_url": Made((), lambda mapper, record: mapper.page("nodes", record.id)),
+    },
+)
+"""Nodes of the cluster, from ``/nodes/``, from executions, and from their own addresses."""
+
+
+# --- all -----------------------------------------------------------------------------------------------------------
 
 
 def instant(text: str | None) -> Instant | None:
@@ -190,20 +308,25 @@ def instant(text: str | None) -> Instant | None:
     return Instant.parse(text) if text else None
 
 
-def _known_of_job(held: Held[JobRecord], job_type: JobTypeRecord | None) -> frozenset[str] | None:
-    if held.raw is not None:
-        return None
-    if job_type is None:
-        return _BARE_JOB
-    return _EMBEDDED_JOB if held.record.created else _LISTED_JOB
+def _unknown(mapper: Mapper, word: str | None, unknown: W) -> W:
+    if word:
+        UNKNOWN_STATUS.labels(mapper.source, word[:64]).inc()
+    return unknown
 
 
 def _folded(word: str | None) -> str:
     return (word or "").strip().upper()
 
 
-def _seconds(started: Instant | None, finished: Instant | None) -> float | None:
-    """How long it took; None while open and where clocks disagree about which came first."""
-    if started is None or finished is None or finished.us < started.us:
+def _known_of_job(held: Held[JobRecord]) -> frozenset[str] | None:
+    if held.raw is not None:
         return None
-    return (finished.us - started.us) / 1_000_000
+    if job_type_of(held.record) is None:
+        return _BARE_JOB
+    return _EMBEDDED_JOB if held.record.created else _LISTED_JOB
+
+
+def _known_of_node(held: Held[NodeRecord]) -> frozenset[str] | None:
+    if held.raw is not None:
+        return None
+    return _EMBEDDED_NODE if held.record.created else _LISTED_NODE if held.record.hostname else _BARE_NODE

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from adapters.scale.client import QUERY_BYTES, query_bytes
 from gateway.model import ExecutionStatus, JobState, Key, Kind, NodeKind
 from gateway.query import ExecutionFilter, Filter, JobFilter, ListQuery, NodeFilter, Order, OrderField, TextMatch
+from gateway.records import wanted
 from gateway.spi import Guarantee, ScanPlan
 
 EXECUTION_STATUS: Mapping[str, ExecutionStatus] = {
@@ -64,13 +65,15 @@ class ListScan:
     """One of Scale's paged lists.
 
     ``order`` is what ``params`` ask for, in the gateway's terms. ``floor``, in microseconds, is where a list that is read
-    whole, the newest first, may end: the filter wants no row below it.
+    whole, the newest first, may end: the filter wants no row below it. ``attributes`` are those that its rows need, None for
+    all.
     """
 
     kind: Kind
     params: tuple[tuple[str, str], ...]
     order: Order
     floor: int | None = None
+    attributes: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,8 +151,10 @@ def _listed(query: ListQuery, parameters: "_Parameters") -> ScanPlan:
     if column is not None:
         params.append(("order", "-" * order.descending + column))
     params.append(BY_ID)
+    # A list that the gateway has to sort is kept for other queries, which may need other attributes (gateway.cache).
+    attributes = wanted(query) if guarantee is Guarantee.EXACT else None
     return ScanPlan(
-        ListScan(kind, tuple(params), order, floor),
+        ListScan(kind, tuple(params), order, floor, attributes),
         pushed=frozenset(parameters.pushed),
         order=guarantee,
         counts=True,
@@ -183,7 +188,7 @@ class _Parameters:
 
     def words(
         self,
-        wanted: frozenset[ExecutionStatus] | frozenset[JobState] | None,
+        asked: frozenset[ExecutionStatus] | frozenset[JobState] | None,
         raw: frozenset[str] | None,
         known: Mapping[str, ExecutionStatus] | Mapping[str, JobState],
         names: tuple[str, str],
@@ -194,8 +199,8 @@ class _Parameters:
         """
         words: set[str] | None = None
         pushed: set[str] = set()
-        if wanted is not None and not any(each.value == "UNKNOWN" for each in wanted):
-            words = {word for word, meaning in known.items() if meaning in wanted}
+        if asked is not None and not any(each.value == "UNKNOWN" for each in asked):
+            words = {word for word, meaning in known.items() if meaning in asked}
             pushed.add(names[0])
         if raw is not None:
             chosen = set(raw) if words is None else words & raw

@@ -51,5 +51,4 @@ def execution_details(record: ExecutionRecord) -> ThreatConnectExecutionDetails:
 
 
 def _instant(text: str | None) -> DateTime | None:
-    found = instant(text)
-    return None if found is None else DateTime(found)
+    return instant(text)

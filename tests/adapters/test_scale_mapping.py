@@ -11,12 +11,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from adapters.scale.client import ErrorRecord, ExecutionRecord, Held, JobRecord, NodeRecord, read
+from adapters.scale.client import ErrorRecord, ExecutionRecord, JobRecord, NodeRecord
 from adapters.scale.details import execution_details, job_details, node_details
 from adapters.scale.mapping import Context, Mapper
 from gateway.instant import Instant
 from gateway.metrics import UNKNOWN_STATUS
 from gateway.model import Attempt, Entity, Execution, ExecutionStatus, Job, JobState, Key, Node, NodeKind, NodeRole
+from gateway.records import Held, read
 from gateway.redaction import REDACTED
 from gateway.testing.shapes import shape
 from tests.adapters.recorded import leaves

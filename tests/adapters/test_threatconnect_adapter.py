@@ -50,7 +50,7 @@ class TestLists:
         page, _ = await bench.page(ExecutionFilter(), NEWEST, 200)
         for index in (0, 49, 120, 198):
             bench.asked()
-            after = bench.codec.encode(page.cursors[index], "list")
+            after = bench.codec.encode(page.cursor(index), "list")
             rest, _ = await bench.page(ExecutionFilter(), NEWEST, 10, after)
             assert numbers(rest.rows) == wanted[index + 1 : index + 11]
             # 300 rows in pages of 22: at most log2(14) + 1 requests to find the place, and the rows themselves.

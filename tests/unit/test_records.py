@@ -1,0 +1,168 @@
+"""What a query needs of its rows, types that hold no more, and the records that do not fit them."""
+
+from collections.abc import Iterator
+from dataclasses import fields
+from typing import Any
+
+import msgspec
+import pytest
+from msgspec import Raw, Struct
+
+from gateway.instant import Instant
+from gateway.model import ExecutionStatus, Job, JobState, Key, Kind, NodeKind, TriggerKind
+from gateway.query import (
+    ExecutionFilter,
+    Filter,
+    InstantRange,
+    JobFilter,
+    ListQuery,
+    NodeFilter,
+    Order,
+    OrderField,
+    TextMatch,
+    order_value,
+)
+from gateway.records import ENTITIES, Held, Made, Shape, narrowed, read, readable, rows_of, wanted
+
+TEXT, RANGE = TextMatch(contains="a"), InstantRange(start=0, end=9)
+KEY = Key("job", "s", ("1",))
+WIDE: dict[Kind, Filter] = {
+    "execution": ExecutionFilter(
+        statuses=frozenset({ExecutionStatus.FAILED}),
+        raw_statuses=frozenset({"x"}),
+        jobs=frozenset({KEY}),
+        name=TEXT,
+        nodes=frozenset({KEY}),
+        node_name=TEXT,
+        trigger_kinds=frozenset({TriggerKind.MANUAL}),
+        actor=TEXT,
+        search="a",
+        tql="a = 1",
+        created_at=RANGE,
+        started_at=RANGE,
+        finished_at=RANGE,
+        active_during=RANGE,
+    ),
+    "job": JobFilter(frozenset({JobState.ACTIVE}), frozenset({"x"}), TEXT, RANGE, RANGE),
+    "node": NodeFilter(frozenset({NodeKind.HOST}), TEXT, active=True),
+}
+NONE: dict[Kind, Filter] = {"execution": ExecutionFilter(), "job": JobFilter(), "node": NodeFilter()}
+NATIVE = Order(OrderField.NATIVE)
+
+
+class Watched:
+    """A row that notes which of its attributes are read."""
+
+    def __init__(self) -> None:
+        self.read: set[str] = set()
+
+    def __getattr__(self, name: str) -> Any:
+        self.read.add(name)
+        return None if name != "name" else "b"
+
+    @property
+    def nodes(self) -> Iterator[Any]:
+        self.read.add("nodes")
+        return iter(())
+
+
+@pytest.mark.parametrize("kind", list(WIDE))
+def test_all_that_a_filter_reads_is_wanted(kind: Kind) -> None:
+    given = WIDE[kind]
+    assert all(getattr(given, each.name) is not None for each in fields(given))
+    for part, test in given.predicates():
+        row = Watched()
+        test(row)
+        needed = wanted(ListQuery(kind, given, NATIVE, frozenset({"id"})))
+        assert needed is not None
+        assert row.read <= needed, part
+
+
+@pytest.mark.parametrize("order", list(OrderField))
+@pytest.mark.parametrize("kind", list(WIDE))
+def test_all_that_an_order_reads_is_wanted(kind: Kind, order: OrderField) -> None:
+    entity: Any = ENTITIES[kind]
+    needed = wanted(ListQuery(kind, NONE[kind], Order(order), frozenset({"id"})))
+    assert needed is not None
+    made = {field.name: None for field in msgspec.structs.fields(entity) if field.required}
+    instants = {name: Instant(5, "t") for name in needed if name.endswith("_at")}
+    durations = {name: 1.0 for name in needed if name == "duration_seconds"}
+    row: Any = entity(**made, **instants, **durations)
+    assert (order_value(row, order) is None) is (order is OrderField.NATIVE or kind == "node")
+
+
+def test_fields_stand_for_attributes() -> None:
+    def of(*names: str) -> frozenset[str] | None:
+        return wanted(ListQuery("execution", NONE["execution"], NATIVE, frozenset(names)))
+
+    assert of("id", "phase", "nodes") == frozenset({"key", "tie", "status", "nodes", "targets_elsewhere"})
+    assert of("__typename", "native_id", "web_url") == frozenset({"key", "tie", "web_url"})
+    for anything in ((), ("details",), ("raw",), ("logs",), ("name", "no_such_field"), ("record",), ("key",)):
+        assert of(*anything) is None
+
+
+class Inner(Struct, frozen=True):
+    a: int | None = None
+    b: int | None = None
+
+
+class Outer(Struct, frozen=True, rename="camel"):
+    id: int
+    some_name: str | None = None
+    inner: Inner | None = None
+    others: list[int] = msgspec.field(default_factory=list)
+    created: str | None = None
+
+
+def test_a_narrowed_type_holds_what_was_named() -> None:
+    sent = b'{"id": "7", "someName": "n", "inner": {"a": 1, "b": "no number"}, "others": "no list"}'
+    kind = narrowed(Outer, frozenset({"some_name", "inner.a"}))
+    found = msgspec.json.decode(sent, type=kind, strict=False)
+    assert (found.id, found.some_name, found.inner and found.inner.a) == (7, "n", 1)
+    assert not hasattr(found.inner, "b")
+    assert not hasattr(found, "others")
+    assert narrowed(Outer, frozenset({"inner.a", "some_name"})) is kind
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.json.decode(sent, type=narrowed(Outer, frozenset({"inner", "inner.a"})))
+    empty = msgspec.json.decode(b'{"id": 7}', type=narrowed(Outer, frozenset({"others", "inner.b"})))
+    assert (empty.others, empty.inner) == ([], None)
+
+
+SHAPE: Shape[str, Outer, Job] = Shape(
+    Job,
+    Outer,
+    {
+        "key": Made(("id",), lambda source, record: Key("job", source, (str(record.id),))),
+        "tie": Made(("id",), lambda _, record: (record.id,)),
+        "name": Made(("some_name",), lambda _, record: record.some_name or str(record.id)),
+        "created_at": Made(("created",), lambda _, record: Instant.parse(record.created) if record.created else None),
+    },
+)
+
+
+def test_a_reading_makes_what_it_says_that_it_knows() -> None:
+    reading = SHAPE.reading(frozenset({"web_url"}))
+    assert reading.known == frozenset({"key", "tie", "name", "web_url"})
+    row = reading.entity("s", reading.decode(b'{"id": 7, "created": "soon"}'))
+    assert row == Job(key=Key("job", "s", ("7",)), tie=(7,), name="7", known=reading.known)
+    assert SHAPE.reading(frozenset({"web_url"})) is reading
+    whole = SHAPE.reading(None)
+    held = read(b'{"id": 7, "created": "2026-01-01T00:00:00Z"}', Outer)
+    full = whole.entity("s", held.record, held)
+    assert (full.known, full.record, full.created_at and full.created_at.us) == (None, held, 1_767_225_600_000_000)
+
+
+def test_rows_that_cannot_be_read_hide_no_others() -> None:
+    rows = rows_of(SHAPE.reading(frozenset({"created_at"})), "s")
+    sent = [Raw(b'{"id": 1}'), Raw(b'{"id": []}'), Raw(b'{"id": 3, "created": "soon"}'), Raw(b'{"id": 4, "created": 5}')]
+    assert [row.tie for row in readable(sent, rows.each)] == [(1,)]
+    nested = Raw(b"[" * 100_000 + b"]" * 100_000)
+    assert not readable([nested], lambda raw: msgspec.json.decode(raw))
+
+
+def test_held_records_show_nothing() -> None:
+    held = read(b'{"id": 7, "someName": "s3cr3t"}', Outer)
+    assert "s3cr3t" not in repr(held)
+    assert Held(held.record).raw is None
+    with pytest.raises(ValueError, match="Outer"):
+        read(b"[]", Outer)
