@@ -10,35 +10,46 @@ import asyncio
 import copy
 import math
 import random
-import ssl
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import TypeVar
-from urllib.parse import quote, urlencode
 
 import httpx
 import msgspec
 
 from gateway.auth import Answer, Auth, auth_of
 from gateway.config import SourceSettings
-from gateway.errors import ConfigError, SourceError, SourceErrorCode
-from gateway.instant import Instant
+from gateway.deadlines import Deadlines
+from gateway.engine import Arrived, http_transport, tls_context
+from gateway.errors import SourceError, SourceErrorCode
+from gateway.health import Health, Observed, SourceState
 from gateway.limits import RateLimit
-from gateway.metrics import SOURCE_UP, UPSTREAM, UPSTREAM_SECONDS
-from gateway.model import Documented
+from gateway.outgoing import USER_AGENT, Judge, Params, Service
+from gateway.unpack import TooLargeError, read_body
+
+# The parts that others need of what carries requests and of what traffic tells.
+__all__ = [
+    "USER_AGENT",
+    "Health",
+    "Judge",
+    "Meter",
+    "Params",
+    "SourceClient",
+    "SourceState",
+    "current_meter",
+    "http_transport",
+    "metered",
+    "tls_context",
+]
 
 T = TypeVar("T")
-Params = Sequence[tuple[str, str]]
 
-USER_AGENT = "execution-gateway"
 _ATTEMPTS = 3
 _BACKOFF_SECONDS = 0.1
-_SLOW_SECONDS = 5.0
 
 
 # --- meters --------------------------------------------------------------------------------------------------------
@@ -78,51 +89,7 @@ def current_meter() -> Meter | None:
     return _METER.get()
 
 
-# --- health --------------------------------------------------------------------------------------------------------
-
-
-class SourceState(Documented):
-    """What the last traffic said about a source."""
-
-    UP = "UP", "It answers."
-    DEGRADED = "DEGRADED", "Answers, but slowly, rate-limited or partly."
-    DOWN = "DOWN", "The last request failed."
-    UNKNOWN = "UNKNOWN", "Not contacted yet."
-
-
-@dataclass(frozen=True, slots=True)
-class Health:
-    """Last known reachability, observed on real traffic."""
-
-    state: SourceState = SourceState.UNKNOWN
-    checked_at: Instant | None = None
-    latency_ms: float | None = None
-    error: SourceError | None = None
-
-
-@dataclass(slots=True)
-class _Observed:
-    """What all clients of one source have seen last."""
-
-    health: Health = field(default_factory=Health)
-
-
 # --- the client ----------------------------------------------------------------------------------------------------
-
-
-Judge = Callable[[Answer], SourceErrorCode | None]
-"""Names the fault in an answer that is not a success, where the kind of source has words of its own for it; None leaves it
-to the status."""
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class _Service:
-    """Where requests go, with whose credentials, and how faults are told and which are transient."""
-
-    base: httpx.URL
-    auth: Auth
-    judge: Judge
-    retried: frozenset[int]
 
 
 class SourceClient:
@@ -139,17 +106,19 @@ class SourceClient:
         self.source = settings.name
         self.workers = workers
         """How many processes like this one share the source's quotas."""
-        self._observed = _Observed()
+        self._observed = Observed(settings.name)
         self._settings = settings
-        self._service = _Service(
-            httpx.URL(settings.base_url or "http://unconfigured.invalid/"),
+        self._headers = {name: secret.get_secret_value() for name, secret in settings.headers.items()}
+        self._service = Service(
+            settings.base_url or "http://unconfigured.invalid/",
             auth or auth_of(settings.auth),
             lambda _answer: None,
             _RETRIED,
+            self._headers,
         )
         self._transport = transport
+        self._deadlines = Deadlines()
         self._slots = asyncio.Semaphore(settings.max_concurrency)
-        self._headers = {name: secret.get_secret_value() for name, secret in settings.headers.items()}
 
     @property
     def health(self) -> Health:
@@ -162,7 +131,7 @@ class SourceClient:
         Connections, limits and health are those of this client. ``retried`` are further statuses worth another try.
         """
         other = copy.copy(self)
-        other._service = _Service(httpx.URL(base_url), auth, judge, _RETRIED | retried)  # noqa: SLF001 - its own kind
+        other._service = Service(base_url, auth, judge, _RETRIED | retried, self._headers)  # noqa: SLF001 - its own kind
         return other
 
     async def get(
@@ -205,6 +174,8 @@ class SourceClient:
         """Send what changes nothing upstream, and so may be sent again."""
         for attempt in range(1, _ATTEMPTS + 1):
             try:
+                if limit is None:
+                    return await self._once(method, path, params, accept, also, headers, timeout, content)
                 async with self._turn(limit):
                     return await self._once(method, path, params, accept, also, headers, timeout, content)
             except SourceError as error:
@@ -242,24 +213,25 @@ class SourceClient:
         """
         limit = self._settings.timeout_seconds
         request = httpx.Request("GET", self._service.base, headers=self._headers)
-        with self._told(limit):
+        try:
             async with asyncio.timeout(limit):
                 await self._service.auth.sign(request, self._send)
+        except _FAULTS as error:
+            raise self._told(error, limit) from None
         return {name: value for name, value in request.headers.items() if name != "host"}
 
     @asynccontextmanager
-    async def _turn(self, limit: RateLimit | None) -> AsyncIterator[None]:
+    async def _turn(self, limit: RateLimit) -> AsyncIterator[None]:
         """A turn within a quota of the source, if one comes before the deadline."""
         async with AsyncExitStack() as turns:
-            if limit is not None:
-                meter = current_meter()
-                try:
-                    async with asyncio.timeout_at(None if meter is None else meter.deadline):
-                        await turns.enter_async_context(limit.turn())
-                except TimeoutError:
-                    raise self._fault(
-                        SourceErrorCode.RATE_LIMITED, "Its quotas left no room for another request in time."
-                    ) from None
+            meter = current_meter()
+            try:
+                async with asyncio.timeout_at(None if meter is None else meter.deadline):
+                    await turns.enter_async_context(limit.turn())
+            except TimeoutError:
+                raise self._fault(
+                    SourceErrorCode.RATE_LIMITED, "Its quotas left no room for another request in time."
+                ) from None
             yield
 
     async def aclose(self) -> None:
@@ -278,74 +250,68 @@ class SourceClient:
         content: bytes | None,
     ) -> Answer:
         loop = asyncio.get_running_loop()
-        meter = current_meter()
         limit = self._settings.timeout_seconds if timeout is None else timeout
-        if meter is not None:
-            limit = min(limit, meter.deadline - loop.time())
-        if limit <= 0:
-            raise self._fault(SourceErrorCode.TIMEOUT, "The time for this request was used up before it could be sent.")
-        started = loop.time()
+        await self._enter()
         try:
-            with self._told(limit):
-                async with asyncio.timeout(limit), self._slots:
-                    answer = await self._signed(lambda: self._request(method, path, params, accept, headers, limit, content))
+            meter = current_meter()
+            if meter is not None:
+                limit = min(limit, meter.deadline - loop.time())
+            if limit <= 0:
+                raise self._fault(SourceErrorCode.TIMEOUT, "The time for this request was used up before it could be sent.")
+            started = loop.time()
+            try:
+                try:
+                    answer = await self._deadlines.until(
+                        started + limit, self._signed(method, path, params, accept, headers, content)
+                    )
+                except _FAULTS as error:
+                    raise self._told(error, limit) from None
                 self._raise_for(answer, also)
-        except SourceError as error:
-            self._observe(started, error)
-            raise
-        self._observe(started, None)
-        return answer
+            except SourceError as error:
+                self._observed.note(loop.time() - started, error)
+                raise
+            self._observed.note(loop.time() - started, None)
+            return answer
+        finally:
+            self._slots.release()
 
-    @contextmanager
-    def _told(self, limit: float) -> Iterator[None]:
-        """Turn what sending within ``limit`` seconds may raise into SourceErrors."""
+    async def _enter(self) -> None:
+        """Take one of the places of requests in flight. Waiting for it is this gateway's affair: no time of the source's."""
+        meter = current_meter()
+        if meter is None or not self._slots.locked():
+            await self._slots.acquire()
+            return
         try:
-            yield
-        except (TimeoutError, httpx.TimeoutException) as error:
-            raise self._fault(SourceErrorCode.TIMEOUT, f"It did not answer within {limit:.3g} seconds.") from error
-        except httpx.DecodingError:
-            raise self._fault(SourceErrorCode.BAD_RESPONSE, "Its answer is not compressed as it says.", 200) from None
-        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-            # The class name tells connect from protocol errors. The message could quote addresses or headers, so it goes
-            # neither into the fault nor, as its cause, into a log.
-            name = type(error).__name__
-            raise self._fault(SourceErrorCode.UNAVAILABLE, f"It could not be reached ({name}).") from None
+            await self._deadlines.until(meter.deadline, self._slots.acquire())
+        except TimeoutError:
+            raise self._fault(
+                SourceErrorCode.RATE_LIMITED, "Too many requests of this gateway's own were waiting for it."
+            ) from None
 
-    def _request(
-        self,
-        method: str,
-        path: str,
-        params: Params,
-        accept: str,
-        headers: Mapping[str, str] | None,
-        limit: float,
-        content: bytes | None,
-    ) -> httpx.Request:
-        # "+" must not stay bare: servers read it as a space (contracts/awx.md section 4).
-        query = urlencode(params, quote_via=quote, safe=":,") if params else ""
-        raw_path = self._service.base.raw_path + path.encode("ascii") + (f"?{query}".encode("ascii") if query else b"")
-        return httpx.Request(
-            method,
-            self._service.base.copy_with(raw_path=raw_path),
-            headers={
-                "Accept": accept,
-                "Accept-Encoding": "gzip, deflate",
-                "User-Agent": USER_AGENT,
-                **self._headers,
-                **(headers or {}),
-            },
-            content=content,
-            extensions={"timeout": dict.fromkeys(("connect", "read", "write", "pool"), limit)},
-        )
+    def _told(self, error: Exception, limit: float) -> SourceError:
+        """What sending within ``limit`` seconds raised, as a SourceError.
 
-    async def _signed(self, make: Callable[[], httpx.Request]) -> Answer:
+        It must not become a cause: its message could quote addresses or headers, and end in a log.
+        """
+        if isinstance(error, (TimeoutError, httpx.TimeoutException)):
+            return self._fault(SourceErrorCode.TIMEOUT, f"It did not answer within {limit:.3g} seconds.")
+        if isinstance(error, httpx.DecodingError):
+            return self._fault(SourceErrorCode.BAD_RESPONSE, "Its answer is not compressed as it says.", 200)
+        # The class name tells connect from protocol errors.
+        return self._fault(SourceErrorCode.UNAVAILABLE, f"It could not be reached ({type(error).__name__}).")
+
+    async def _signed(
+        self, method: str, path: str, params: Params, accept: str, headers: Mapping[str, str] | None, content: bytes | None
+    ) -> Answer:
         """Sign and send; once more when the source refuses credentials that can be renewed."""
-        request = make()
-        await self._service.auth.sign(request, self._send)
+        service = self._service
+        request = service.request(method, path, params, accept, headers, content)
+        if service.signs:
+            await service.auth.sign(request, self._send)
         answer = await self._send(request)
-        if answer.status in _REFUSALS and self._service.auth.refused(request, answer):
-            request = make()
-            await self._service.auth.sign(request, self._send)
+        if answer.status in _REFUSALS and service.auth.refused(request, answer):
+            request = service.request(method, path, params, accept, headers, content)
+            await service.auth.sign(request, self._send)
             answer = await self._send(request)
         return answer
 
@@ -354,16 +320,17 @@ class SourceClient:
         if meter is not None:
             meter.count(self.source)
         response = await self._transport.handle_async_request(request)
+        headers: Mapping[str, str] = response.headers if not isinstance(response, Arrived) else response.fields
+        if isinstance(response, Arrived) and "content-encoding" not in headers and (whole := response.whole) is not None:
+            # Nearly every answer: it is all there, as it is.
+            if len(whole) > self._settings.max_response_bytes:
+                raise self._fault(SourceErrorCode.BAD_RESPONSE, "Its answer is larger than max_response_bytes.")
+            return Answer(response.status_code, headers, whole)
         try:
-            content = bytearray()
-            stream: AsyncIterator[bytes] = response.aiter_bytes()
-            async for chunk in stream:
-                content += chunk
-                if len(content) > self._settings.max_response_bytes:
-                    raise self._fault(SourceErrorCode.BAD_RESPONSE, "Its answer is larger than max_response_bytes.")
-        finally:
-            await response.aclose()
-        return Answer(response.status_code, response.headers, bytes(content))
+            content = await read_body(response, self._settings.max_response_bytes)
+        except TooLargeError:
+            raise self._fault(SourceErrorCode.BAD_RESPONSE, "Its answer is larger than max_response_bytes.") from None
+        return Answer(response.status_code, headers, content)
 
     def _raise_for(self, answer: Answer, also: frozenset[int]) -> None:
         status = answer.status
@@ -404,20 +371,6 @@ class SourceClient:
     ) -> SourceError:
         return SourceError(code, message, source=self.source, http_status=status, retry_after=retry_after)
 
-    def _observe(self, started: float, error: SourceError | None) -> None:
-        seconds = asyncio.get_running_loop().time() - started
-        state = SourceState.UP
-        if error is not None and error.code is SourceErrorCode.RATE_LIMITED:
-            state = SourceState.DEGRADED
-        elif error is not None and error.code in _DOWN:
-            state = SourceState.DOWN
-        elif seconds > _SLOW_SECONDS:
-            state = SourceState.DEGRADED
-        self._observed.health = Health(state, Instant.from_us(time.time_ns() // 1000), round(seconds * 1000, 3), error)
-        SOURCE_UP.labels(self.source).set(state is not SourceState.DOWN)
-        UPSTREAM.labels(self.source, "OK" if error is None else error.code.value).inc()
-        UPSTREAM_SECONDS.labels(self.source).observe(seconds)
-
 
 _STATUS_FAULTS: dict[int, tuple[SourceErrorCode, str]] = {
     401: (SourceErrorCode.UNAUTHENTICATED, "It did not accept the gateway's credentials."),
@@ -431,7 +384,8 @@ _STATUS_FAULTS: dict[int, tuple[SourceErrorCode, str]] = {
 _RETRIED = frozenset({429, 502, 503, 504})
 # AWS says 403 of credentials that have expired (contracts/aws_iot.md section 1).
 _REFUSALS = frozenset({401, 403})
-_DOWN = frozenset({SourceErrorCode.UNAVAILABLE, SourceErrorCode.TIMEOUT, SourceErrorCode.UNAUTHENTICATED})
+# What sending raises that is the source's fault; time-outs of asyncio are OSErrors.
+_FAULTS = (httpx.HTTPError, httpx.InvalidURL, OSError)
 
 
 def _retry_after(header: str | None) -> float | None:
@@ -446,23 +400,3 @@ def _retry_after(header: str | None) -> float | None:
         except (ValueError, OverflowError):
             return None
     return max(0.0, seconds) if math.isfinite(seconds) else None
-
-
-def tls_context(settings: SourceSettings) -> ssl.SSLContext:
-    """By what a source's certificate is judged, as ``verify_tls`` says. Raises ConfigError."""
-    if isinstance(settings.verify_tls, bool):
-        return httpx.create_ssl_context(settings.verify_tls, trust_env=False)
-    try:
-        return ssl.create_default_context(cafile=settings.verify_tls)
-    except OSError as error:
-        raise ConfigError(
-            f"source {settings.name}: verify_tls: the certificates cannot be read: {error.strerror}"
-        ) from error
-
-
-def http_transport(settings: SourceSettings) -> httpx.AsyncBaseTransport:
-    """A pool of keep-alive connections for one source, so that a slow one cannot starve another."""
-    limits = httpx.Limits(
-        max_connections=settings.max_concurrency, max_keepalive_connections=settings.max_concurrency, keepalive_expiry=30
-    )
-    return httpx.AsyncHTTPTransport(verify=tls_context(settings), limits=limits, trust_env=False)

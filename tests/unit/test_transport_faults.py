@@ -142,11 +142,26 @@ async def test_after_the_deadline_nothing_is_sent() -> None:
     assert (upstream.requests, meter.requests["s"]) == ([], 0)
 
 
-async def test_waiting_for_others_counts_as_waiting() -> None:
+async def test_waiting_for_others_is_no_fault_of_the_source() -> None:
+    async def slow(_request: httpx.Request) -> httpx.Response:
+        await asyncio.sleep(0.05)
+        return OK
+
+    upstream = Upstream(slow)
+    one = client_of(upstream, max_concurrency=1, timeout_seconds=0.2)
+    # Together they take longer than one may; none of them does.
+    answers = await asyncio.gather(*(one.get(str(n)) for n in range(8)))
+    assert [answer.status for answer in answers] == [200] * 8
+
+
+async def test_waiting_for_others_ends_with_the_deadline() -> None:
     upstream = Upstream(hang)
-    one = client_of(upstream, max_concurrency=1, timeout_seconds=0.02)
-    answers = await asyncio.gather(one.get("a"), one.get("b"), return_exceptions=True)
-    assert [answer.code for answer in answers if isinstance(answer, SourceError)] == [C.TIMEOUT, C.TIMEOUT]
+    one = client_of(upstream, max_concurrency=1, timeout_seconds=60)
+    with metered(Meter(asyncio.get_running_loop().time() + 0.05)):
+        answers = await asyncio.gather(one.get("a"), one.get("b"), return_exceptions=True)
+    assert [answer.code for answer in answers if isinstance(answer, SourceError)] == [C.TIMEOUT, C.RATE_LIMITED]
+    # Whoever comes later finds the place free.
+    assert not one._slots.locked()
 
 
 async def test_only_so_many_requests_are_in_flight() -> None:
