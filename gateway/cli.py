@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 import os
+import secrets
 import sys
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from rich.table import Table
 
 from gateway.api.http import Endpoint
 from gateway.api.schema import public_sdl, schema
-from gateway.app import CONFIG_VARIABLE, WORKERS_VARIABLE, create_app
+from gateway.app import CONFIG_VARIABLE, CURSOR_KEY_VARIABLE, WORKERS_VARIABLE, create_app, settle_heap
 from gateway.config import Config, ConfigFile, read_config
 from gateway.demo import SIZES, running
 from gateway.errors import ConfigError, SourceError, SourceErrorCode
@@ -70,16 +71,15 @@ def serve(config_path: Path, host: str | None, port: int | None, workers: int | 
     server = read_config(file).server.model_copy(update=given)
     server.check_exposure()
     options = {"host": server.host, "port": server.port, **_SERVED}
+    app = create_app(file)
     if server.workers == 1:
-        uvicorn.run(create_app(file), **options)
+        settle_heap()
+        uvicorn.run(app, **options)
         return
-    if server.cursor_key is None:
-        raise ConfigError(
-            f"{file.name}: server.cursor_key: several workers must share one, or cursors work in one of them only"
-        )
-    create_app(file)
     os.environ[CONFIG_VARIABLE] = str(config_path.resolve())
     os.environ[WORKERS_VARIABLE] = str(server.workers)
+    # A cursor that one worker made must be good for the others, and no longer than this run where no key is configured.
+    os.environ[CURSOR_KEY_VARIABLE] = secrets.token_hex(32)
     uvicorn.run("gateway.app:from_environment", factory=True, workers=server.workers, **options)
 
 
@@ -176,7 +176,7 @@ def query(config_path: Path, query: str, variables: str) -> None:
 async def _answer(file: ConfigFile, config: Config, text: str, variables: dict[str, Any]) -> dict[str, Any]:
     registry = Registry.open(file, config)
     try:
-        return await Endpoint(schema(), Gateway(registry, config.server)).execute(text, variables)
+        return await Endpoint(schema(), Gateway(registry, config.server)).ask(text, variables or {})
     finally:
         await registry.aclose()
 

@@ -133,6 +133,10 @@ class SourceSettings(Strict):
     ``aliases`` are former names whose ids and cursors stay valid. ``expose_raw`` lets people read redacted upstream records
     in ``raw``. ``ui_url`` is where links into the source's own pages begin. ``max_concurrency`` is how many requests may be
     in flight to it at once. ``max_response_bytes`` caps one answer.
+
+    ``http`` is what carries requests. ``fast`` goes straight to the source, whatever the environment says. ``standard`` is
+    httpx's own engine: it goes through the proxies that HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY name, and where
+    ``verify_tls`` is true it trusts the authorities of SSL_CERT_FILE and SSL_CERT_DIR.
     """
 
     name: SourceName
@@ -144,6 +148,7 @@ class SourceSettings(Strict):
     auth: AuthSettings = NoAuth()
     headers: Mapping[str, HeaderSecret] = Field(default_factory=dict)
     verify_tls: bool | Path = True
+    http: Literal["fast", "standard"] = "fast"
     timeout_seconds: float = Field(8.0, gt=0)
     max_concurrency: int = Field(8, ge=1)
     max_response_bytes: int = Field(64 * 1024 * 1024, ge=1024)
@@ -164,6 +169,10 @@ class ServerSettings(Strict):
     ``api_keys`` are SHA-256 digests in hexadecimal of the keys that clients send as ``Authorization: Bearer <key>`` or
     ``X-API-Key``; without any, everyone who can connect may read. ``cursor_key`` signs cursors: give every replica the same,
     or cursors die with the process. ``cors_origins`` lists origins of browser pages that may call; ``*`` means any.
+    ``stats_budget`` is what one question for statistics may spend on each source.
+    ``pages: false`` serves no web pages: neither start page nor board nor GraphiQL.
+    ``introspection: false`` hides the schema, and suggestions in errors, from clients. ``compile: false`` (or
+    EXECUTION_GATEWAY_COMPILE=0 in the environment) leaves execution to graphql-core: the same answers, slower.
     """
 
     host: str = "127.0.0.1"
@@ -179,6 +188,14 @@ class ServerSettings(Strict):
     each_seconds: float = Field(3.0, gt=0)
     nested_lists: int = Field(50, ge=1)
     max_ids: int = Field(100, ge=1)
+    stats_budget: BudgetSettings = BudgetSettings(rows=10_000, requests=200, seconds=10.0)
+    max_depth: int = Field(20, ge=1)
+    max_aliases: int = Field(100, ge=0)
+    max_roots: int = Field(50, ge=1)
+    max_cost: int = Field(100_000, ge=1)
+    introspection: bool = True
+    pages: bool = True
+    compile: bool = Field(default_factory=lambda: os.environ.get("EXECUTION_GATEWAY_COMPILE", "1") != "0")
     poll_seconds: float = Field(2.0, gt=0)
     kept_scan_seconds: float = Field(60.0, ge=0)
     kept_scan_bytes: int = Field(64 * 1024 * 1024, ge=0)

@@ -16,7 +16,7 @@ from aiodataloader import DataLoader
 from gateway.errors import SourceError, SourceErrorCode
 from gateway.model import Entity, Execution, Key
 from gateway.registry import Registry, Source
-from gateway.spi import Fetched, LogPage, LogQuery, SupportsLogBatches, internal_error
+from gateway.spi import Fetched, LogPage, LogQuery, SupportsLogBatches, internal_error, supports
 
 T = TypeVar("T")
 
@@ -86,6 +86,14 @@ class Loaders:
         """An entity with the fields that cost one request per row."""
         return cast("Answer", await asyncio.shield(self._full.load(key)))
 
+    async def entities(self, keys: Sequence[Key]) -> list[Answer]:
+        """Several at the strength of a list row; same order and length."""
+        return await _many(self._entities, keys)
+
+    async def fulls(self, keys: Sequence[Key]) -> list[Answer]:
+        """Several with the fields that cost one request per row; same order and length."""
+        return await _many(self._full, keys)
+
     async def latest(self, key: Key) -> Answer:
         """The latest execution of a job, from an adapter that SupportsLatest."""
         return cast("Answer", await asyncio.shield(self._latest.load(key)))
@@ -117,7 +125,7 @@ class Loaders:
 
     async def _load_latest(self, keys: list[Key]) -> list[Answer]:
         async def read(source: Source, own: Sequence[Key]) -> Sequence[Answer]:
-            assert isinstance(source.adapter, SupportsLatest)  # noqa: S101 - callers look before they ask
+            assert supports(source.adapter, SupportsLatest)  # noqa: S101 - callers look before they ask
             return cast("Sequence[Answer]", await source.adapter.latest(own))
 
         return await self._by_source(keys, read)
@@ -136,7 +144,7 @@ class Loaders:
         self, name: str, query: LogQuery, executions: Sequence[Execution]
     ) -> Sequence[LogPage | SourceError]:
         adapter = self._registry.sources[name].adapter
-        assert isinstance(adapter, SupportsLogBatches)  # noqa: S101 - callers look before they ask
+        assert supports(adapter, SupportsLogBatches)  # noqa: S101 - callers look before they ask
         try:
             answers = await adapter.first_logs(executions, query)
         except SourceError as error:
@@ -178,10 +186,31 @@ class Loaders:
                 return [internal_error(name)] * len(own)
             return answers
 
-        results = await asyncio.gather(*(one(name, own) for name, own in groups.items()))
+        if len(groups) == 1:
+            (only,) = groups.items()
+            results = [await one(*only)]
+        else:
+            results = await asyncio.gather(*(one(name, own) for name, own in groups.items()))
         found = {
             key: answer
             for own, answers in zip(groups.values(), results, strict=True)
             for key, answer in zip(own, answers, strict=True)
         }
         return [found[key] for key in keys]
+
+
+async def _many(loader: "DataLoader[Key, Answer]", keys: Sequence[Key]) -> list[Answer]:
+    if not keys:
+        return []
+    loads = {key: loader.load(key) for key in dict.fromkeys(keys)}
+    if len(loads) == 1:
+        try:
+            answer = await asyncio.shield(*loads.values())
+        except SourceError as error:
+            answer = cast("Answer", error)
+        return [answer] * len(keys)
+    # Unlike gather, wait leaves the loads alone when it is cancelled: others may be waiting for them.
+    await asyncio.wait(loads.values())
+    # aiodataloader makes exceptions of those among the answers.
+    found = {key: cast("Answer", load.exception() or load.result()) for key, load in loads.items()}
+    return [found[key] for key in keys]

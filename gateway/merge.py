@@ -7,8 +7,9 @@ client's loop always ends.
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
+from heapq import heapify, heappop, heapreplace
 from typing import Any
 
 from gateway.cache import KeptScans
@@ -17,8 +18,19 @@ from gateway.cursor import Cursor, SourceNote, digest
 from gateway.errors import SourceError, SourceErrorCode
 from gateway.instant import Instant
 from gateway.model import Documented
-from gateway.query import ExecutionFilter, Filter, ListQuery, Order, OrderField, Position, narrowed, parts_of, position_value
-from gateway.spi import Adapter, Guarantee, ScanPlan, SupportsDiscovery, SupportsTql, internal_error
+from gateway.query import (
+    ExecutionFilter,
+    Filter,
+    ListQuery,
+    Order,
+    OrderField,
+    Position,
+    narrowed,
+    parts_of,
+    position,
+    position_value,
+)
+from gateway.spi import Adapter, Guarantee, ScanPlan, SupportsDiscovery, SupportsTql, internal_error, supports
 from gateway.stream import Entry, Stream
 from gateway.transport import Meter, current_meter, metered
 
@@ -74,13 +86,16 @@ class MergeSource:
 
 @dataclass(frozen=True, slots=True)
 class MergedPage:
-    """A page: ``rows`` with the cursor of each, and ``end``, from where to go on (None: nowhere to go on from).
+    """A page: ``rows``, the place and the cursor of each, and ``end``, from where to go on (None: nowhere to go on from).
 
-    ``total`` is exact or None. ``disordered`` names sources that broke their order while this page was read.
+    ``total`` is exact or None. ``disordered`` names sources that broke their order while this page was read. Cursors are
+    made when they are asked for; where ``alike``, all but the last say the same but for their boundary.
     """
 
     rows: Sequence[Any]
-    cursors: Sequence[Cursor]
+    places: Sequence[Position]
+    alike: bool
+    cursor: Callable[[int], Cursor]
     end: Cursor | None
     has_next: bool
     reports: Mapping[str, SourceReport]
@@ -117,24 +132,36 @@ class _Planned:
     requests: int = 0
 
 
-async def _plan(source: MergeSource, query: ListQuery) -> _Planned:
-    """Plan a query for a source, once it is known what the source can do. Raises nothing for any source's fault."""
+def _plan(source: MergeSource, query: ListQuery) -> _Planned:
+    """Plan a query for a source as it is known so far."""
     adapter, given = source.adapter, narrowed(query.filter, source.name)
     if given is None or (
-        isinstance(given, ExecutionFilter) and given.tql is not None and not isinstance(adapter, SupportsTql)
+        isinstance(given, ExecutionFilter) and given.tql is not None and not supports(adapter, SupportsTql)
     ):
         return _Planned(query, None)
-    query = replace(query, filter=given)
-    plan = adapter.plan(query)
-    if plan.reason_empty is not None or not isinstance(adapter, SupportsDiscovery):
-        return _Planned(query, plan)
+    if given is not query.filter:
+        query = replace(query, filter=given)
+    return _Planned(query, adapter.plan(query))
+
+
+async def _planned(source: MergeSource, query: ListQuery) -> _Planned:
+    """Plan a query for a source, once it is known what the source can do. Raises nothing for any source's fault."""
+    planned, adapter = _plan(source, query), source.adapter
+    if planned.plan is None or planned.plan.reason_empty is not None or not supports(adapter, SupportsDiscovery):
+        return planned
     meter = Meter(asyncio.get_running_loop().time() + source.budget.seconds, current_meter())
     try:
         with metered(meter):
             await adapter.discover(query.kind)
     except Exception:  # noqa: BLE001 - without it the source does less: a third party's bug must cost no more than that
         _log.exception("adapter of source %s failed to learn what its server can do", source.name)
-    return _Planned(query, adapter.plan(query), meter.requests[source.name])
+    return replace(planned, plan=adapter.plan(planned.query), requests=meter.requests[source.name])
+
+
+async def _plans(sources: Sequence[MergeSource], query: ListQuery) -> list[_Planned]:
+    if any(supports(source.adapter, SupportsDiscovery) for source in sources):
+        return await asyncio.gather(*(_planned(source, query) for source in sources))
+    return [_plan(source, query) for source in sources]
 
 
 async def merge_page(
@@ -152,10 +179,10 @@ async def merge_page(
     ``now`` is what relative ranges were resolved against, kept in the cursors. ``totals`` asks for counts.
     ``kept`` holds what earlier pages read of unordered sources.
     """
-    merge = _Merge(query, first, after, now, totals, kept)
+    merge = _Merge(query, first, after, now, totals, kept, len(sources))
     try:
         ordered = sorted(sources, key=lambda source: source.name)
-        for source, planned in zip(ordered, await asyncio.gather(*(_plan(each, query) for each in ordered)), strict=True):
+        for source, planned in zip(ordered, await _plans(ordered, query), strict=True):
             merge.add(source, planned)
         return await merge.run({source.name: source for source in sources})
     finally:
@@ -166,7 +193,14 @@ class _Merge:
     """The state of one call of ``merge_page``."""
 
     def __init__(
-        self, query: ListQuery, first: int, after: Cursor | None, now: int, totals: bool, kept: KeptScans | None
+        self,
+        query: ListQuery,
+        first: int,
+        after: Cursor | None,
+        now: int,
+        totals: bool,
+        kept: KeptScans | None,
+        sources: int,
     ) -> None:
         self.query = query
         self.first = first
@@ -174,6 +208,7 @@ class _Merge:
         self.now = now
         self.totals = totals
         self.kept = kept
+        self.sources = sources
         self.results: dict[str, _Result] = {}
         self.taken: list[Entry] = []
         self.shown = set(after.shown) if after else set()
@@ -202,7 +237,7 @@ class _Merge:
                 after=after.boundary if after else None,
                 hint=after.hints.get(name) if after else None,
                 # Unordered sources are read whole: in pages as large as they come.
-                rows=source.budget.rows if plan.order is Guarantee.NONE else self.first + 1,
+                rows=source.budget.rows if plan.order is Guarantee.NONE else self._rows_each,
                 count=self.totals and plan.counts and self._counts_along,
                 kept=self.kept,
             )
@@ -212,12 +247,22 @@ class _Merge:
         counting = [
             self._count(sources[name], result) for name, result in self.results.items() if self._counts_apart(result)
         ]
-        await asyncio.gather(self._merge(), *counting)
+        await _all([self._merge(), *counting])
         return self._page()
 
     async def aclose(self) -> None:
         for stream in self._streams():
             await stream.aclose()
+
+    @property
+    def _rows_each(self) -> int:
+        """How many rows to ask of each source first.
+
+        All of a page may come from one source, but not from every source: with many, each is asked for a share, and again
+        in the rare case that it has more than that.
+        """
+        share = -(-_OVERSUPPLY * (self.first + 1) // max(1, self.sources))
+        return min(self.first + 1, max(share, _LEAST_ROWS))
 
     # --- merging
 
@@ -226,30 +271,60 @@ class _Merge:
         self._note_failures()
         if self.query.order.field is not OrderField.NATIVE:
             # Every source's first row is needed before any row can be placed. In native order sources come one by one.
-            await asyncio.gather(*(stream.fill() for stream in streams))
+            await _all([stream.fill() for stream in streams])
             self._note_failures()
-        while len(self.taken) < self.first:
-            candidates = [stream for stream in streams if stream.buffer or not stream.done]
-            if not candidates:
-                return
-            stream = min(candidates, key=lambda stream: stream.floor)
-            if not stream.buffer:
+        # Whose next row stands first; a stream's floor changes only when it is taken from or filled.
+        heap = [(stream.floor, index) for index, stream in enumerate(streams) if stream.buffer or not stream.done]
+        heapify(heap)
+        limit = self._limit()
+        while heap and len(self.taken) < self.first:
+            index = heap[0][1]
+            stream = streams[index]
+            if stream.buffer:
+                # All rows in a row that stand before the next of any other stream.
+                others = min(heap[1:3], default=None)
+                if not self._take(stream, limit, others, index):
+                    return
+            else:
                 await stream.fill()
                 self._note_failures()
+            if stream.buffer:
+                heapreplace(heap, (stream.buffer[0].position, index))
                 continue
-            limit = self._limit()
-            if limit is not None and stream.buffer[0].position > limit:
-                return
+            if stream.cut:
+                limit = self._limit()
+            if stream.done:
+                heappop(heap)
+            else:
+                heapreplace(heap, (stream.floor, index))
+
+    def _take(self, stream: Stream, limit: Position | None, others: tuple[Position, int] | None, index: int) -> bool:
+        """Take rows of a stream up to the next of ``others``, or to the page's end; False where ``limit`` ends the page."""
+        buffer, taken, first, before = stream.buffer, self.taken, self.first, len(self.taken)
+        result, within, watches = self.results[stream.source], True, self._watches
+        while buffer and len(taken) < first:
+            place = buffer[0].position
+            if limit is not None and place > limit:
+                within = False
+                break
+            if others is not None and (place, index) > others:
+                break
             entry = stream.take()
-            if self._shown_before(entry):
+            if watches and (place[1] == _KEYLESS or self.shown) and self._shown_before(entry):
                 continue
-            self.taken.append(entry)
-            self.results[stream.source].taken += 1
+            taken.append(entry)
+        result.taken += len(taken) - before
+        return within
+
+    @property
+    def _watches(self) -> bool:
+        """Whether rows without a sort key can be delivered before they get one: in descending order such rows come first."""
+        return self.query.order.descending and self.query.order.field is not OrderField.NATIVE
 
     def _shown_before(self, entry: Entry) -> bool:
-        """Whether the row was delivered before it had a sort key; in descending order such rows come first."""
+        """Whether the row was delivered before it had a sort key."""
         order = self.query.order
-        if not order.descending or order.field is OrderField.NATIVE or entry.position[0]:
+        if entry.position[0]:
             return False
         if position_value(entry.position, order) is not None:
             return bool(self.shown) and digest(entry.row.key) in self.shown
@@ -312,22 +387,34 @@ class _Merge:
         for result in self.results.values():
             self._settle_total(result)
         totals = {name: result.total for name, result in self.results.items() if result.total is not None}
-        plain = [Cursor(entry.position, self.now, self._notes(entry.position), totals) for entry in self.taken]
         end = None
         if boundary is not None and self.first > 0:
             hints = {stream.source: stream.hint for stream in self._streams() if stream.hint is not None}
             end = Cursor(boundary, self.now, self._notes(boundary), totals, hints, frozenset(self.shown))
-            if plain and self.taken[-1].position == boundary:
-                plain[-1] = end
         return MergedPage(
             rows=[entry.row for entry in self.taken],
-            cursors=plain,
+            places=[entry.position for entry in self.taken],
+            # Nothing failed while it was read: then the same is known of the sources behind every row.
+            alike=all(result.failed_after is None for result in self.results.values()),
+            cursor=self._cursors(totals, end),
             end=end,
             has_next=self._has_next(),
             reports={name: self._report(name, result) for name, result in self.results.items()},
             total=self._total(),
             disordered=frozenset(stream.source for stream in self._streams() if stream.disordered),
         )
+
+    def _cursors(self, totals: Mapping[str, int], end: Cursor | None) -> Callable[[int], Cursor]:
+        """The cursor behind each row taken; behind the last it is the page's, where the page ends there."""
+        taken, last = self.taken, len(self.taken) - 1
+
+        def cursor(index: int) -> Cursor:
+            place = taken[index].position
+            if index == last and end is not None and end.boundary == place:
+                return end
+            return Cursor(place, self.now, self._notes(place), totals)
+
+        return cursor
 
     def _end_boundary(self) -> Position | None:
         if len(self.taken) < self.first and (limit := self._limit()) is not None:
@@ -432,6 +519,14 @@ class _Merge:
         return [result.stream for result in self.results.values() if result.stream is not None]
 
 
+async def _all(coroutines: Sequence[Coroutine[Any, Any, None]]) -> None:
+    """Run all of them together; a single one without a task of its own."""
+    if len(coroutines) == 1:
+        await coroutines[0]
+    else:
+        await asyncio.gather(*coroutines)
+
+
 def _names(given: Filter, parts: frozenset[str]) -> tuple[str, ...]:
     """The inputs that made these parts, as the caller wrote them."""
     names = set(parts)
@@ -442,6 +537,14 @@ def _names(given: Filter, parts: frozenset[str]) -> tuple[str, ...]:
 
 _SHOWN = 512
 """How many rows delivered without a sort key a cursor remembers: 8 bytes each."""
+
+_KEYLESS = position(None, Order(OrderField.CREATED_AT), "", ())[1]
+"""What stands for a missing sort key in a descending place."""
+
+_OVERSUPPLY = 5
+"""How many times the rows of a page are read together of all sources, at most, before any is asked again."""
+
+_LEAST_ROWS = 10
 
 _START: Position = (-1, 0, "", ())
 """Before every row."""

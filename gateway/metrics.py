@@ -9,6 +9,12 @@ REGISTRY = CollectorRegistry()
 
 OPERATIONS = Counter("gateway_operations", "GraphQL operations answered, by outcome.", ["outcome"], registry=REGISTRY)
 OPERATION_SECONDS = Histogram("gateway_operation_seconds", "Time to answer a GraphQL operation.", registry=REGISTRY)
+EXECUTIONS = Counter(
+    "gateway_executions",
+    "Operations and events executed: compiled, interpreted (by graphql-core, and why), or fell_back to it midway.",
+    ["how", "reason"],
+    registry=REGISTRY,
+)
 UPSTREAM = Counter(
     "gateway_upstream_requests", "Requests sent to a source, by how they ended.", ["source", "outcome"], registry=REGISTRY
 )

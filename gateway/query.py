@@ -6,6 +6,7 @@ Filter parts are named as in the schema (``status``, ``createdAt`` ...), because
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from enum import Enum
+from operator import attrgetter
 from typing import Any
 
 from gateway.instant import Instant
@@ -207,7 +208,7 @@ def impossible(given: Filter) -> bool:
 
 def narrowed(given: Filter, source: str) -> Filter | None:
     """The filter as it concerns one source: ids of other sources dropped; None when nothing of the source can match."""
-    if isinstance(given, ExecutionFilter):
+    if isinstance(given, ExecutionFilter) and (given.jobs is not None or given.nodes is not None):
         jobs, nodes = given.jobs, given.nodes
         if jobs is not None:
             jobs = frozenset(key for key in jobs if key.source == source)
@@ -292,6 +293,22 @@ def position(value: int | None, order: Order, source: str, tie: Tie, zone: int =
         return (zone, 0, source, tie)
     key = _NEVER if value is None else value
     return (zone, -key if order.descending else key, source, tie)
+
+
+def places(kind: Kind, order: Order, source: str, zone: int = 0) -> Callable[[Any], Position]:
+    """The function that says where a row of a list stands: ``position`` of its ``order_value``, for many rows."""
+    if zone or order.field is OrderField.NATIVE:
+        return lambda row: (zone, 0, source, row.tie)
+    if order.field is OrderField.DURATION:
+        return lambda row: position(order_value(row, order.field), order, source, row.tie)
+    instant_of = attrgetter("created_at" if kind == "job" else order.field.value.lower())
+    sign = -1 if order.descending else 1
+
+    def place(row: Any) -> Position:
+        instant = instant_of(row)
+        return (0, sign * (_NEVER if instant is None else instant.us), source, row.tie)
+
+    return place
 
 
 def position_value(at: Position, order: Order) -> int | None:

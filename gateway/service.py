@@ -16,10 +16,11 @@ from gateway.loaders import Answer, EachBudget, Loaders, SupportsLatest
 from gateway.log_reading import Lines, LogPlace, LogRequest, first_query, read_lines
 from gateway.log_watch import LogBatch, LogWatch
 from gateway.merge import MergedPage, MergeSource, SourceReport, SourceReportState, merge_page
-from gateway.model import Entity, Execution, Job, Key, Kind, Node, NodeResult, NodeRole
+from gateway.model import Entity, Execution, Job, Key, Kind, Node
+from gateway.nodes import NodesPage, NodesRequest, nodes_at_hand, read_nodes
 from gateway.query import ExecutionFilter, Filter, ListQuery, Order, OrderField, Position
 from gateway.registry import Registry, Source
-from gateway.spi import NOT_FOUND, SupportsLogBatches, SupportsTargets, SupportsTql, TargetPage
+from gateway.spi import NOT_FOUND, Cost, SupportsLogBatches, SupportsTql, supports
 from gateway.transport import Meter
 from gateway.watch import Watch
 
@@ -61,20 +62,24 @@ class ListPage:
     codec: CursorCodec
     fingerprint: str
 
-    def cursor(self, cursor: Cursor) -> str:
-        """The text of one of this page's cursors."""
-        return self.codec.encode(cursor, self.fingerprint)
+    def writer(self) -> Callable[[Position], str]:
+        """Writes the cursors behind its rows, by their places."""
+        page, codec, mark = self.page, self.codec, self.fingerprint
+        last, end = (None, "") if page.end is None else (page.end.boundary, self.end or "")
+        if page.alike and len(page.places) > 1:
+            write = codec.writer(page.cursor(0), mark)
+        else:
+            indices = {place: index for index, place in enumerate(page.places)}
 
+            def write(place: Position) -> str:
+                return codec.encode(page.cursor(indices[place]), mark)
 
-@dataclass(frozen=True, slots=True)
-class ExecutionNodes:
-    """A page of the nodes of one execution; ``cursors`` beside ``rows``."""
+        return lambda place: end if place == last else write(place)
 
-    rows: Sequence[NodeResult]
-    cursors: Sequence[str]
-    has_next: bool
-    total: int | None
-    report: SourceReport
+    @property
+    def end(self) -> str | None:
+        """The text of the cursor to go on from."""
+        return self.request.after if self.page.end is None else self.codec.encode(self.page.end, self.fingerprint)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,13 +116,25 @@ class Gateway:
     def __init__(self, registry: Registry, server: ServerSettings, cursor_key: bytes | None = None) -> None:
         self.registry = registry
         self.server = server
-        if cursor_key is None:
-            secret = server.cursor_key
-            cursor_key = secrets.token_bytes(32) if secret is None else secret.get_secret_value().encode()
-        self.codec = CursorCodec(cursor_key)
+        if server.cursor_key is not None:
+            cursor_key = server.cursor_key.get_secret_value().encode()
+        self.codec = CursorCodec(cursor_key or secrets.token_bytes(32))
+        self._dear: dict[str, frozenset[tuple[type, str]]] = {}
         self._kept = KeptScans(server.kept_scan_seconds, server.kept_scan_bytes)
         self.watch = Watch(server.poll_seconds)
         self.log_watch = LogWatch(server.poll_seconds, self.watch.alarm)
+
+    def dear(self, name: str) -> frozenset[tuple[type, str]]:
+        """Types and sources where the field ``name`` costs one request per row."""
+        found = self._dear.get(name)
+        if found is None:
+            found = self._dear[name] = frozenset(
+                (type_, source.name)
+                for source in self.registry.sources.values()
+                for type_ in (Job, Execution, Node)
+                if source.adapter.capabilities.cost(f"{type_.__name__}.{name}") is Cost.EACH
+            )
+        return found
 
     def session(self) -> Session:
         """What a new request starts with."""
@@ -168,7 +185,7 @@ class Gateway:
     async def latest(self, session: Session, job: Key) -> Answer:
         """The newest execution of a job; NOT_FOUND when it has none."""
         adapter = self.registry.sources[job.source].adapter
-        if isinstance(adapter, SupportsLatest):
+        if supports(adapter, SupportsLatest):
             return await session.loaders.latest(job)
 
         async def read() -> Answer:
@@ -220,53 +237,22 @@ class Gateway:
         """An entity, or None when its source says that it does not exist. Raises SourceError."""
         return existing(await session.loaders.entity(key))
 
+    async def get_native(self, session: Session, source: Source, kind: Kind, native_id: str) -> Entity | None:
+        """What a source calls ``native_id``, or None when it does not exist. Raises UserError or SourceError."""
+        return await self.get(session, self.native_key(source, kind, native_id))
+
     # --- the nodes of an execution
 
-    async def execution_nodes(
-        self,
-        session: Session,
-        execution: Execution,
-        *,
-        roles: frozenset[NodeRole] | None,
-        failed: bool | None,
-        first: int,
-        after: str | None,
-    ) -> ExecutionNodes:
+    def nodes_at_hand(self, request: NodesRequest) -> Callable[[Execution], NodesPage | None]:
+        """What gives the nodes of executions whose record is enough to tell, and None for others.
+
+        That function raises UserError.
+        """
+        return nodes_at_hand(self.codec, request, lambda execution: self.registry.sources[execution.key.source].adapter)
+
+    async def execution_nodes(self, session: Session, execution: Execution, request: NodesRequest) -> NodesPage:
         """Nodes of an execution: those its record names, then its targets. Raises UserError or SourceError."""
-        if not 0 <= first <= MAX_FIRST:
-            raise UserError(f"`first` must be from 0 to {MAX_FIRST}.")
-        source = self.registry.sources[execution.key.source]
-        wanted = None if roles is None else sorted(role.value for role in roles)
-        mark = fingerprint("executionNodes", ids.encode(execution.key), wanted, failed)
-        place = (-1, 0, "", ()) if after is None else self.codec.decode(after, mark).boundary
-        own: list[tuple[Position, NodeResult]] = [
-            ((0, index, source.name, ()), result)
-            for index, result in enumerate(execution.nodes)
-            if (roles is None or roles.intersection(result.roles)) and (failed is None or result.failed is failed)
-        ]
-        rows = [(at, result) for at, result in own if at > place][: first + 1]
-        total: int | None = len(own)
-        requests = 0
-        targets_wanted = execution.targets_elsewhere and (roles is None or NodeRole.TARGET in roles)
-        if targets_wanted and isinstance(source.adapter, SupportsTargets) and (first == 0 or len(rows) <= first):
-            page = await self._targets(session, source, execution, failed, first - len(rows), place)
-            rows += [((1, 0, source.name, result.node.tie), result) for result in page.rows]
-            total = None if page.total is None else len(own) + page.total
-            more, requests = page.more or len(rows) > first, 1
-        else:
-            more = len(rows) > first or targets_wanted
-            total = None if targets_wanted else total
-        rows = rows[:first]
-        return ExecutionNodes(
-            rows=[result for _, result in rows],
-            # Nothing in this list is relative to a time, so equal places have equal cursors.
-            cursors=[self.codec.encode(Cursor(at, now=0), mark) for at, _ in rows],
-            has_next=more and first > 0,
-            total=total,
-            report=SourceReport(
-                source.name, SourceReportState.OK, taken=len(rows), scanned=len(rows), requests=requests, total=total
-            ),
-        )
+        return await read_nodes(session.loaders, self.registry.sources[execution.key.source], self.codec, execution, request)
 
     # --- logs
 
@@ -286,7 +272,7 @@ class Gateway:
         if not source.adapter.capabilities.logs:
             return None
         begun = None
-        if isinstance(source.adapter, SupportsLogBatches) and request.after is None and request.tail is None:
+        if supports(source.adapter, SupportsLogBatches) and request.after is None and request.tail is None:
             # The first pages of many logs may be one request.
             answer = await session.loaders.first_log(execution, first_query(request))
             if isinstance(answer, SourceError):
@@ -325,16 +311,6 @@ class Gateway:
             return LogPlace(newest, since, unpacked(seen))
         return LogPlace(newest, newest)
 
-    async def _targets(
-        self, session: Session, source: Source, execution: Execution, failed: bool | None, first: int, place: Position
-    ) -> TargetPage:
-        adapter = source.adapter
-        assert isinstance(adapter, SupportsTargets)  # noqa: S101 - the caller looked
-        tie = place[3] if place[0] == 1 else None
-        return await session.loaders.each(
-            source.name, lambda: adapter.targets(execution, failed=failed, first=max(first, 1), after=tie)
-        )
-
 
 def _judge_tql(given: Filter, asked: Sequence[Source]) -> None:
     """Refuse a person's TQL that every source refuses of those which speak it. Raises UserError.
@@ -343,7 +319,7 @@ def _judge_tql(given: Filter, asked: Sequence[Source]) -> None:
     """
     if not isinstance(given, ExecutionFilter) or given.tql is None:
         return
-    refusals = [source.adapter.refuse_tql(given.tql) for source in asked if isinstance(source.adapter, SupportsTql)]
+    refusals = [source.adapter.refuse_tql(given.tql) for source in asked if supports(source.adapter, SupportsTql)]
     if refusals and all(refusals):
         raise UserError(refusals[0] or "")
 

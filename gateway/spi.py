@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeAlias, TypeVar, runtime_checkable
+from weakref import WeakKeyDictionary
 
 from gateway.cursor import Hint
 from gateway.errors import SourceError, SourceErrorCode
@@ -17,10 +18,13 @@ from gateway.model import Entity, Execution, Key, Kind, LogLine, LogStream, Node
 from gateway.query import ListQuery, OrderField
 
 if TYPE_CHECKING:
+    from typing_extensions import TypeIs
+
     from gateway.config import SourceSettings
     from gateway.transport import SourceClient
 
 T = TypeVar("T")
+P = TypeVar("P")
 T_co = TypeVar("T_co", covariant=True)
 
 ENTRY_POINTS = "execution_gateway.adapters"
@@ -393,3 +397,15 @@ class SupportsSimulation(Protocol):
 def internal_error(source: str) -> SourceError:
     """What is reported when an adapter raises something it should not; the log has the rest."""
     return SourceError(SourceErrorCode.INTERNAL, "The adapter failed unexpectedly.", source=source)
+
+
+_SUPPORTED: WeakKeyDictionary[Any, dict[type, bool]] = WeakKeyDictionary()
+
+
+def supports(adapter: object, protocol: type[P]) -> "TypeIs[P]":
+    """``isinstance`` of a protocol, remembered for each adapter: Python looks at every member of it each time."""
+    known = _SUPPORTED.setdefault(adapter, {})
+    found = known.get(protocol)
+    if found is None:
+        found = known[protocol] = isinstance(adapter, protocol)
+    return found

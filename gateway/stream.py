@@ -13,8 +13,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from gateway.cache import KeptScan, KeptScans
 from gateway.config import BudgetSettings
@@ -23,12 +22,14 @@ from gateway.errors import SourceError, SourceErrorCode
 from gateway.metrics import ORDER_VIOLATIONS, UNREADABLE_ROWS
 from gateway.model import Key, Tie
 from gateway.query import (
+    InstantRange,
     ListQuery,
     Order,
     OrderField,
     Position,
     filter_range,
     order_value,
+    places,
     position,
     position_value,
     predicate,
@@ -43,8 +44,7 @@ _IDLE_PAGES = 3
 _RESEEKS = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """A row with its place in the total order, and where its source could be resumed at it."""
 
     position: Position
@@ -89,6 +89,7 @@ class Stream:
         """Where to resume for rows after the last one taken."""
         self._adapter = adapter
         self._order = query.order
+        self._position = places(query.kind, query.order, source, self.zone)
         self._range = filter_range(query.filter, query.order.field) if plan.order is Guarantee.EXACT else None
         self._matches = predicate(query.filter, plan.unseen)
         self._budget = budget
@@ -235,11 +236,13 @@ class Stream:
             raise SourceError(SourceErrorCode.BAD_RESPONSE, "Its list moves faster than it can be read.", source=self.source)
 
     def _read_ordered(self, page: Page[Any]) -> None:
-        previous: Position | None = None
         if self.hint is None and isinstance(page.here, int):
             self.hint = page.here
+        previous: Position | None = None
+        place, matches, buffer = self._position, self._matches, self.buffer
+        seen = None if self._seen is None else self._seen.position
         for index, row in enumerate(page.rows):
-            here = self._position(row)
+            here = place(row)
             if previous is not None and here < previous:
                 ORDER_VIOLATIONS.labels(self.source).inc()
                 self.disordered = True
@@ -247,33 +250,35 @@ class Stream:
                 self.ended = True
                 return
             previous = here
-            if self._seen is not None and here <= self._seen.position:
+            if seen is not None and here <= seen:
                 continue
+            seen = here
             self._seen = Entry(here, row, _hint(page, index))
             if self.frontier is not None and here <= self.frontier:
                 continue
-            if self._out_of_range(row):
+            if self._range is not None and self._out_of_range(row, self._range):
                 self.ended = True
                 return
             self.frontier = here
-            if self._matches(row):
-                self.buffer.append(self._seen)
+            if matches(row):
+                buffer.append(self._seen)
 
-    def _out_of_range(self, row: Any) -> bool:
+    def _out_of_range(self, row: Any, limits: InstantRange) -> bool:
         """Whether this row, and with it all that follow, lies beyond the filter's range on the sort key."""
-        if self._range is None:
-            return False
         value = order_value(row, self._order.field)
         if self._order.descending:
-            return value is not None and self._range.start is not None and value < self._range.start
-        return value is None or (self._range.end is not None and value >= self._range.end)
+            return value is not None and limits.start is not None and value < limits.start
+        return value is None or (limits.end is not None and value >= limits.end)
 
     # --- bounded sources
 
     async def _gather(self) -> None:
         """Read a page; release what no later page can come before."""
+        if self._over_budget():
+            self._stop()
+            return
         try:
-            page = None if self._over_budget() else await self._pull(self._at(self.frontier))
+            page = await self._pull(self._at(self.frontier))
         except SourceError as error:
             if not self._out_of_time(error):
                 if self.progressed or not self._waiting:
@@ -282,9 +287,10 @@ class Stream:
                 self.damage = self.damage or error
                 self._release(None)
                 return
-            page = None
-        if page is None:
             self._stop()
+            return
+        if page is None:
+            self._release(None)
             return
         known = len(self._met)
         for row in page.rows:
@@ -421,9 +427,6 @@ class Stream:
 
     def _damaged(self, code: SourceErrorCode, message: str) -> None:
         self.damage = self.damage or SourceError(code, message, source=self.source)
-
-    def _position(self, row: Any) -> Position:
-        return position(order_value(row, self._order.field), self._order, self.source, row.tie, self.zone)
 
     def _passed(self) -> bool:
         """Whether the boundary lies after everything this source can have."""

@@ -1,6 +1,6 @@
 """The `details` unions, made at start-up from what the installed adapters bring."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import reduce
 from operator import or_
 from typing import Annotated, Any
@@ -8,8 +8,10 @@ from typing import Annotated, Any
 import strawberry
 from strawberry.types.field import StrawberryField
 
-from gateway.api.context import Info
+from gateway.api.reading import at_row_strength, each, knows, source_of
 from gateway.api.scalars import JSON
+from gateway.execution.fields import LATER, Call, load_on_demand
+from gateway.loaders import Answer
 from gateway.model import Entity
 from gateway.registry import installed_details
 from gateway.service import existing
@@ -35,24 +37,23 @@ class EntityDetails:
         return getattr(self.value, name)
 
 
-async def details_of(entity: Entity, info: Info) -> EntityDetails | None:
-    """What only this entity's kind of source has; None when there is nothing."""
-    entity = await at_row_strength(entity, info, "details")
-    source = info.context.gateway.registry.sources[entity.key.source]
+def details_at_once(call: Call) -> Callable[[Entity], Any]:
+    """What only an entity's kind of source has, where it is at hand; None when there is nothing."""
+    return lambda entity: _details(entity, call) if knows(entity, "details") else LATER
+
+
+async def details_of(entities: Sequence[Entity], call: Call) -> list[Any]:
+    """What only these entities' kinds of sources have."""
+    strong = await at_row_strength(entities, "details", call)
+    return each(lambda entity: entity if isinstance(entity, Exception) else _details(entity, call), strong)
+
+
+def _details(entity: Entity, call: Call) -> EntityDetails | None:
+    source = source_of(entity, call)
     value = source.adapter.details(entity)
     if isinstance(value, dict):
         value = GenericDetails(kind=source.kind, fields=JSON(value))
     return None if value is None else EntityDetails(entity, value)
-
-
-async def at_row_strength(entity: Entity, info: Info, attribute: str) -> Entity:
-    """The entity itself where it knows the attribute; else as a look-up gives it.
-
-    What has no record of its own (a deleted template, a node nobody may see) stays what was said of it (DECISIONS 17).
-    """
-    if entity.known is None or attribute in entity.known:
-        return entity
-    return existing(await info.context.session.loaders.entity(entity.key)) or entity
 
 
 def detail_union(name: str, description: str, pick: Callable[[DetailTypes], tuple[type, ...]]) -> Any:
@@ -87,14 +88,14 @@ def _on_demand(field: StrawberryField) -> None:
         return
     name = field.python_name
 
-    async def resolve(parent: strawberry.Parent[Any], info: Info) -> Any:
-        entity = existing(await info.context.session.loaders.full(parent.entity.key))
-        if entity is None:
-            return None
-        source = info.context.gateway.registry.sources[entity.key.source]
-        return getattr(source.adapter.details(entity), name, None)
+    async def load(parents: Sequence[EntityDetails], call: Call) -> list[Any]:
+        def read(answer: Answer) -> Any:
+            entity = existing(answer)
+            return None if entity is None else getattr(source_of(entity, call).adapter.details(entity), name, None)
 
-    field(resolve)
+        return each(read, await call.context.session.loaders.fulls([parent.entity.key for parent in parents]))
+
+    load_on_demand(field, load)
 
 
 def _camel(name: str) -> str:

@@ -23,13 +23,13 @@ from graphql import (
 from graphql.language.ast import FragmentDefinitionNode, ObjectFieldNode
 
 from gateway.errors import SourceError, UserError
+from gateway.execution.cost import COST_LIMIT
 
 _log = logging.getLogger(__name__)
 
 BAD_USER_INPUT = "BAD_USER_INPUT"
 PARSE_FAILED = "GRAPHQL_PARSE_FAILED"
 VALIDATION_FAILED = "GRAPHQL_VALIDATION_FAILED"
-COST_LIMIT = "COST_LIMIT_EXCEEDED"
 INTERNAL = "INTERNAL"
 
 Path = list[str | int]

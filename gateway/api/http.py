@@ -4,25 +4,34 @@ Written here rather than taken from strawberry.asgi, whose answers deviate where
 docs/decisions/0004-http-endpoint.md.
 """
 
+import asyncio
 import json
 import time
+import zlib
 from collections.abc import Mapping
-from typing import Any
+from inspect import isawaitable
+from typing import Any, cast
 
 import orjson
 import strawberry
-from graphql import DocumentNode, GraphQLError, OperationDefinitionNode, OperationType, parse
+from graphql import ExecutionResult, Executor, GraphQLError, OperationDefinitionNode, OperationType
 from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.api.context import Context
 from gateway.api.errors import BAD_USER_INPUT, PARSE_FAILED, present
+from gateway.execution.cost import Limits
+from gateway.execution.documents import Document, Documents, Operation
 from gateway.metrics import OPERATION_SECONDS, OPERATIONS
-from gateway.service import Gateway, upstream_requests
+from gateway.service import Gateway, Session, upstream_requests
 from gateway.transport import metered
 
 JSON = "application/json"
 GRAPHQL_JSON = "application/graphql-response+json"
+PERSISTED_DOCUMENT_NOT_FOUND = "PERSISTED_DOCUMENT_NOT_FOUND"
+
+_WORTH_COMPRESSING = 8 * 1024
+_LONG = 256 * 1024
 
 
 class BadRequest(Exception):  # noqa: N818 - named for the status it becomes
@@ -38,9 +47,13 @@ class BadRequest(Exception):  # noqa: N818 - named for the status it becomes
 class Endpoint:
     """Answers GraphQL requests over HTTP."""
 
-    def __init__(self, schema: strawberry.Schema, gateway: Gateway) -> None:
+    def __init__(self, schema: strawberry.Schema, gateway: Gateway, persisted: Mapping[str, str] | None = None) -> None:
+        server = gateway.server
+        limits = Limits(server.max_depth, server.max_aliases, server.max_roots, server.max_cost)
+        self.documents = Documents(schema._schema, limits, introspection=server.introspection)  # noqa: SLF001 - strawberry hides graphql-core's
         self._schema = schema
         self._gateway = gateway
+        self._persisted = persisted or {}
 
     async def __call__(self, request: Request) -> Response:
         """GET with the query in the URL, or POST with a JSON body."""
@@ -48,8 +61,9 @@ class Endpoint:
         started = time.perf_counter()
         try:
             asked = await self.read(request)
-            document = parse(asked["query"])
-            _check_method(request.method, operation_of(document, asked.get("operationName")))
+            document = self.documents.of(asked["query"])
+            operation = document.operation(asked.get("operationName"))
+            _check_method(request.method, operation.node)
         except BadRequest as error:
             return refusal(error, request, media_type or JSON)
         except GraphQLError as error:
@@ -59,44 +73,51 @@ class Endpoint:
         if media_type is None:
             message = f"Only {GRAPHQL_JSON} and {JSON} can be given."
             return _respond({"errors": [{"message": message, "extensions": {"code": BAD_USER_INPUT}}]}, 406, JSON)
-        body = await self.execute(asked["query"], asked.get("variables"), asked.get("operationName"), document)
+        body = await self.execute(document, operation, asked.get("variables") or {})
         OPERATION_SECONDS.observe(time.perf_counter() - started)
         OPERATIONS.labels("errors" if "errors" in body else "ok").inc()
         # Without data and without an error inside it, the request itself was at fault.
         refused = "data" not in body
-        return _respond(body, 400 if refused and media_type == GRAPHQL_JSON else 200, media_type)
+        answer = _respond(body, 400 if refused and media_type == GRAPHQL_JSON else 200, media_type)
+        return await _compressed(answer, request) if len(answer.body) >= _WORTH_COMPRESSING else answer
 
-    async def execute(
-        self,
-        query: str,
-        variables: Mapping[str, Any] | None = None,
-        operation_name: str | None = None,
-        document: DocumentNode | None = None,
-    ) -> dict[str, Any]:
+    async def ask(self, query: str, variables: Mapping[str, Any]) -> dict[str, Any]:
+        """Answer the only operation of a text."""
+        try:
+            document = self.documents.of(query)
+            operation = document.operation(None)
+        except GraphQLError as error:
+            return {"errors": [shown.formatted for shown in present([error], None)]}
+        return await self.execute(document, operation, variables)
+
+    async def execute(self, document: Document, operation: Operation, variables: Mapping[str, Any]) -> dict[str, Any]:
         """Answer one operation: a response map with ``data``, ``errors`` and ``extensions`` as far as there are any."""
         session = self._gateway.session()
-        context = Context(self._gateway, session)
+        with metered(session.meter):
+            executor = self.executor(document, operation, variables, None, Context(self._gateway, session))
+            if isinstance(executor, list):
+                return {"errors": [shown.formatted for shown in present(executor, document.node)]}
+            return await answered(executor, document, session)
+
+    def executor(
+        self, document: Document, operation: Operation, variables: Mapping[str, Any], root: Any, context: Context
+    ) -> Executor[Any] | list[GraphQLError]:
+        """What runs an operation, or why it is refused."""
+        if document.errors:
+            return list(document.errors)
         try:
-            if document is None:
-                document = parse(query)
-                operation_of(document, operation_name)
-            with metered(session.meter):
-                result = await self._schema.execute(
-                    query,
-                    variable_values=None if variables is None else dict(variables),
-                    context_value=context,
-                    operation_name=operation_name,
-                )
+            self.documents.refuse_costly(document, operation, variables)
         except GraphQLError as error:
-            return {"errors": [shown.formatted for shown in present([error], document)]}
-        body: dict[str, Any] = {}
-        if result.errors:
-            body["errors"] = [shown.formatted for shown in present(result.errors, document)]
-        if result.data is not None or not result.errors or any(error.path for error in result.errors):
-            body["data"] = result.data
-        if upstream := upstream_requests(session):
-            body["extensions"] = {"upstream": upstream}
-        return body
+            return [error]
+        name = operation.node.name
+        return self._schema.execution_context_class.build(
+            self._schema._schema,  # noqa: SLF001 - strawberry hides graphql-core's
+            document.node,
+            root,
+            context,
+            raw_variable_values=dict(variables),
+            operation_name=None if name is None else name.value,
+        )
 
     async def read(self, request: Request) -> dict[str, Any]:
         """The request itself. Raises BadRequest."""
@@ -116,6 +137,8 @@ class Endpoint:
             asked = _json(await self._body(request), "The body")
         if not isinstance(asked, dict):
             raise BadRequest(400, "The request must be a JSON object with a `query`.")
+        if "documentId" in asked and "query" not in asked:
+            asked["query"] = self.text(asked["documentId"])
         query = asked.get("query")
         if not isinstance(query, str) or not query.strip():
             raise BadRequest(400, "The request has no `query`, or it is not a string.")
@@ -128,6 +151,13 @@ class Endpoint:
                 raise BadRequest(400, f"`{name}` must be {what}.")
         return asked
 
+    def text(self, document_id: Any) -> str:
+        """The text of a persisted document. Raises BadRequest."""
+        text = self._persisted.get(document_id) if isinstance(document_id, str) else None
+        if text is None:
+            raise BadRequest(400, "This gateway knows no document with this `documentId`.", PERSISTED_DOCUMENT_NOT_FOUND)
+        return text
+
     async def _body(self, request: Request) -> bytes:
         limit = self._gateway.server.max_body_bytes
         body = bytearray()
@@ -138,18 +168,17 @@ class Endpoint:
         return bytes(body)
 
 
-def operation_of(document: DocumentNode, name: str | None) -> OperationDefinitionNode:
-    """The operation to run. Raises GraphQLError when that is not exactly one."""
-    operations = [node for node in document.definitions if isinstance(node, OperationDefinitionNode)]
-    if name is not None:
-        operations = [node for node in operations if node.name is not None and node.name.value == name]
-        if not operations:
-            raise GraphQLError(f"There is no operation named {name!r}.", extensions={"code": BAD_USER_INPUT})
-    if not operations:
-        raise GraphQLError("The document holds no operation.", extensions={"code": BAD_USER_INPUT})
-    if len(operations) > 1:
-        raise GraphQLError("`operationName` must say which operation to run.", extensions={"code": BAD_USER_INPUT})
-    return operations[0]
+async def answered(executor: Executor[Any], document: Document, session: Session) -> dict[str, Any]:
+    """Run an operation or an event: its response map."""
+    running = executor.execute_operation()
+    result = cast("ExecutionResult", await running if isawaitable(running) else running)
+    body: dict[str, Any] = {}
+    if result.errors:
+        body["errors"] = [shown.formatted for shown in present(result.errors, document.node)]
+    body["data"] = result.data
+    if upstream := upstream_requests(session):
+        body["extensions"] = {"upstream": upstream}
+    return body
 
 
 def refusal(error: BadRequest, request: Request, media_type: str = JSON) -> Response:
@@ -201,6 +230,29 @@ def _range(part: str) -> tuple[str, float]:
 
 def _respond(body: Mapping[str, Any], status: int, media_type: str, headers: Mapping[str, str] | None = None) -> Response:
     return Response(written(body), status, headers=dict(headers or {}), media_type=f"{media_type}; charset=utf-8")
+
+
+async def _compressed(answer: Response, request: Request) -> Response:
+    """A large answer as small as the client takes it."""
+    answer.headers["Vary"] = "Accept-Encoding"
+    if not takes_gzip(request.headers.get("accept-encoding")):
+        return answer
+    content = bytes(answer.body)
+    # The fastest level does most of the work; what still takes long must not hold up others.
+    packed = await asyncio.to_thread(gzip, content) if len(content) >= _LONG else gzip(content)
+    headers = {"Vary": "Accept-Encoding", "Content-Encoding": "gzip"}
+    return Response(packed, answer.status_code, headers, answer.headers["content-type"])
+
+
+def gzip(content: bytes) -> bytes:
+    """Compressed, fast."""
+    return zlib.compress(content, level=1, wbits=31)
+
+
+def takes_gzip(accept: str | None) -> bool:
+    """Whether an Accept-Encoding header takes gzip."""
+    taken = dict(_range(part) for part in (accept or "").split(","))
+    return taken.get("gzip", taken.get("*", 0.0)) > 0
 
 
 def written(body: Mapping[str, Any]) -> bytes:

@@ -1,17 +1,22 @@
 """From a field's arguments to a page, and the views that stand behind connections."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from msgspec import Struct
+
 from gateway.api import inputs
-from gateway.api.context import Info
 from gateway.api.errors import CostLimitError
 from gateway.api.inputs import SourceErrorPolicy
-from gateway.api.selection import below, selection
-from gateway.model import Execution, Job, Key, Node
-from gateway.query import Order, OrderField
-from gateway.service import ExecutionNodes, ListPage, ListRequest
+from gateway.execution.fields import LATER, Call
+from gateway.execution.selection import below
+from gateway.merge import SourceReport
+from gateway.model import Execution, Job, Key, Node, NodeResult
+from gateway.nodes import NodesPage, NodesRequest
+from gateway.query import Order, OrderField, Position
+from gateway.service import ListPage, ListRequest
 
 _HUMP = re.compile(r"(?<!^)(?=[A-Z])")
 
@@ -26,29 +31,27 @@ class PageView:
     end_cursor: str | None
 
 
-class EdgeView:
+class EdgeView(Struct, gc=False):
     """Behind an edge of a merged list. The cursor is written only when somebody reads it."""
 
-    __slots__ = ("_index", "_page", "node")
-
-    def __init__(self, page: ListPage, index: int) -> None:
-        self._page = page
-        self._index = index
-        self.node = page.page.rows[index]
+    node: Any
+    place: Position
+    write: Callable[[Position], str]
 
     @property
     def cursor(self) -> str:
-        return self._page.cursor(self._page.page.cursors[self._index])
+        return self.write(self.place)
 
 
 class ListView:
     """Behind ExecutionConnection, JobConnection and NodeConnection."""
 
-    __slots__ = ("edges", "partial", "sources", "total_count", "_page")  # noqa: RUF023 - public ones first
+    __slots__ = ("edges", "partial", "sources", "total_count", "_page", "_write")  # noqa: RUF023 - public ones first
 
     def __init__(self, page: ListPage) -> None:
         self._page = page
-        self.edges = [EdgeView(page, index) for index in range(len(page.page.rows))]
+        self._write = write = page.writer()
+        self.edges = [EdgeView(row, place, write) for row, place in zip(page.page.rows, page.page.places, strict=True)]
         self.total_count = page.page.total
         self.partial = page.partial
         self.sources = page.reports
@@ -56,48 +59,53 @@ class ListView:
     @property
     def page_info(self) -> PageView:
         page, request = self._page.page, self._page.request
-        end = request.after if page.end is None else self._page.cursor(page.end)
-        return PageView(page.has_next, request.after is not None, self.edges[0].cursor if self.edges else None, end)
+        start = self._write(page.places[0]) if page.rows else None
+        return PageView(page.has_next, request.after is not None, start, self._page.end)
 
 
-class NodeResultView:
-    """Behind ExecutionNodeEdge: a node's result and its cursor."""
+class NodeResultView(Struct, gc=False):
+    """Behind ExecutionNodeEdge: a node's result and its cursor, which is written only when somebody reads it."""
 
-    __slots__ = ("_result", "cursor")
+    node: Node
+    result: NodeResult
+    page: NodesPage
+    index: int
 
-    def __init__(self, result: Any, cursor: str) -> None:
-        self._result = result
-        self.cursor = cursor
+    @property
+    def cursor(self) -> str:
+        return self.page.cursor(self.index)
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._result, name)
+        return getattr(self.result, name)
 
 
-class NodesView:
+class NodesView(Struct, gc=False):
     """Behind ExecutionNodeConnection."""
 
-    __slots__ = ("_after", "_page", "edges", "source", "total_count")
+    page: NodesPage
 
-    def __init__(self, page: ExecutionNodes, after: str | None) -> None:
-        self._page = page
-        self._after = after
-        self.source = page.report
-        self.total_count = page.total
-        self.edges = [NodeResultView(row, cursor) for row, cursor in zip(page.rows, page.cursors, strict=True)]
+    @property
+    def edges(self) -> list[NodeResultView]:
+        page = self.page
+        return [NodeResultView(result.node, result, page, index) for index, (_, result) in enumerate(page.found)]
+
+    @property
+    def total_count(self) -> int | None:
+        return self.page.total
+
+    @property
+    def source(self) -> SourceReport:
+        return self.page.report
 
     @property
     def page_info(self) -> PageView:
-        cursors = self._page.cursors
-        return PageView(
-            self._page.has_next,
-            self._after is not None,
-            cursors[0] if cursors else None,
-            cursors[-1] if cursors else self._after,
-        )
+        page, after, last = self.page, self.page.request.after, len(self.page.found) - 1
+        start, end = (page.cursor(0), page.cursor(last)) if page.found else (None, after)
+        return PageView(page.has_next, after is not None, start, end)
 
 
 async def list_executions(
-    info: Info,
+    call: Call,
     wanted: inputs.ExecutionFilter | None,
     order: inputs.ExecutionOrder,
     first: int,
@@ -106,13 +114,13 @@ async def list_executions(
     within: Job | Node | None = None,
 ) -> ListView:
     """Executions of all sources, or of one job or node."""
-    gateway = info.context.gateway
+    gateway = call.context.gateway
     sources = inputs.sources_of(gateway, wanted)
     if within is not None:
         here = within.key.source
         sources = frozenset({here}) if sources is None else sources & {here}
     return await _run(
-        info,
+        call,
         ListRequest(
             kind="execution",
             filter=lambda now: _within(inputs.execution_parts(gateway, wanted, now), within),
@@ -123,13 +131,13 @@ async def list_executions(
             fail_on_error=policy is SourceErrorPolicy.FAIL,
             sources=sources,
             within=None if within is None else within.key,
-            **_reads(info),
+            **_reads(call),
         ),
     )
 
 
 async def list_jobs(
-    info: Info,
+    call: Call,
     wanted: inputs.JobFilter | None,
     order: inputs.JobOrder,
     first: int,
@@ -138,7 +146,7 @@ async def list_jobs(
 ) -> ListView:
     """Jobs of all sources."""
     return await _run(
-        info,
+        call,
         ListRequest(
             kind="job",
             filter=lambda now: inputs.job_parts(wanted, now),
@@ -147,18 +155,18 @@ async def list_jobs(
             first=first,
             after=after,
             fail_on_error=policy is SourceErrorPolicy.FAIL,
-            sources=inputs.sources_of(info.context.gateway, wanted),
-            **_reads(info),
+            sources=inputs.sources_of(call.context.gateway, wanted),
+            **_reads(call),
         ),
     )
 
 
 async def list_nodes(
-    info: Info, wanted: inputs.NodeFilter | None, first: int, after: str | None, policy: SourceErrorPolicy
+    call: Call, wanted: inputs.NodeFilter | None, first: int, after: str | None, policy: SourceErrorPolicy
 ) -> ListView:
     """Nodes of all sources, source by source (DECISIONS 24)."""
     return await _run(
-        info,
+        call,
         ListRequest(
             kind="node",
             filter=lambda _now: inputs.node_parts(wanted),
@@ -167,14 +175,14 @@ async def list_nodes(
             first=first,
             after=after,
             fail_on_error=policy is SourceErrorPolicy.FAIL,
-            sources=inputs.sources_of(info.context.gateway, wanted),
-            **_reads(info),
+            sources=inputs.sources_of(call.context.gateway, wanted),
+            **_reads(call),
         ),
     )
 
 
 async def nested_executions(
-    info: Info,
+    call: Call,
     parent: Job | Node,
     wanted: inputs.ExecutionFilter | None,
     order: inputs.ExecutionOrder,
@@ -183,39 +191,53 @@ async def nested_executions(
     policy: SourceErrorPolicy,
 ) -> ListView:
     """Executions of one job or node: a request per parent, few at a time, for so many parents only (DECISIONS 21)."""
-    context = info.context
+    context = call.context
     context.session.nested += 1
     limit = context.gateway.server.nested_lists
     if context.session.nested > limit:
         raise CostLimitError(f"At most {limit} lists inside lists are read for one request.")
     async with context.session.loaders.slot(parent.key.source):
-        return await list_executions(info, wanted, order, first, after, policy, parent)
+        return await list_executions(call, wanted, order, first, after, policy, parent)
+
+
+def nodes_at_hand(
+    call: Call,
+    filter: inputs.ExecutionNodeFilter | None = None,  # noqa: A002 - the argument's public name
+    first: int = 50,
+    after: str | None = None,
+) -> Callable[[Execution], Any]:
+    """Nodes of an execution, where that takes no request."""
+    at_hand = call.context.gateway.nodes_at_hand(_nodes_request(filter, first, after))
+
+    def read(execution: Execution) -> Any:
+        page = at_hand(execution)
+        return LATER if page is None else NodesView(page)
+
+    return read
 
 
 async def list_execution_nodes(
-    info: Info, execution: Execution, wanted: inputs.ExecutionNodeFilter | None, first: int, after: str | None
+    call: Call, execution: Execution, wanted: inputs.ExecutionNodeFilter | None, first: int, after: str | None
 ) -> NodesView:
     """Nodes of one execution."""
+    context = call.context
+    request = _nodes_request(wanted, first, after)
+    return NodesView(await context.gateway.execution_nodes(context.session, execution, request))
+
+
+def _nodes_request(wanted: inputs.ExecutionNodeFilter | None, first: int, after: str | None) -> NodesRequest:
     roles = None if wanted is None else inputs.given(wanted.role)
     failed = None if wanted is None else inputs.given(wanted.failed)
-    page = await info.context.gateway.execution_nodes(
-        info.context.session,
-        execution,
-        roles=None if roles is None else frozenset(roles),
-        failed=failed,
-        first=first,
-        after=after,
-    )
-    return NodesView(page, after)
+    return NodesRequest(None if roles is None else frozenset(roles), failed, first, after)
 
 
-async def _run(info: Info, request: ListRequest) -> ListView:
-    return ListView(await info.context.gateway.list(request))
+async def _run(call: Call, request: ListRequest) -> ListView:
+    return ListView(await call.context.gateway.list(request))
 
 
-def _reads(info: Info) -> dict[str, Any]:
+def _reads(call: Call) -> dict[str, Any]:
     """Which fields of the rows, and whether totals, the query reads."""
-    tree = selection(info._raw_info)  # noqa: SLF001 - strawberry has no public way to the field nodes
+    tree = call.selection
     fields = frozenset(_HUMP.sub("_", name).lower() for name in below(tree, "edges", "node"))
     return {"fields": fields, "totals": "totalCount" in tree or "totalCount" in below(tree, "sources")}
 

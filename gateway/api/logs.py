@@ -1,15 +1,17 @@
 """Log lines in the schema, and the fields that give them."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import strawberry
 from strawberry import ID, Parent
 
 from gateway import ids, model
-from gateway.api.context import Info
 from gateway.api.lists import PageView
+from gateway.api.reading import apart
 from gateway.api.scalars import JSON, DateTime, Long
 from gateway.api.values import PageInfo, field
+from gateway.execution.fields import Call, computed
 from gateway.log_reading import LogPlace, LogRequest
 from gateway.log_watch import LogBatch
 from gateway.logs import plain
@@ -45,6 +47,12 @@ class LineView:
         return getattr(self.line, name)
 
 
+def _line_raw(parent: LineView, call: Call) -> Any:
+    source = call.context.gateway.registry.sources[parent.execution.key.source]
+    record = parent.line.record
+    return None if record is None or not source.settings.expose_raw else redacted(record)
+
+
 @strawberry.type(description="One line of output. Not a Resource: its identity is its execution and sequence.")
 class LogLine:
     sequence: Long = field(
@@ -68,11 +76,9 @@ class LogLine:
     def plain_text(parent: Parent[Any]) -> str:
         return plain(parent.text)
 
-    @strawberry.field(description="The upstream record, secrets redacted. Null unless the source's settings expose it.")
-    def raw(parent: Parent[Any], info: Info) -> JSON | None:
-        source = info.context.gateway.registry.sources[parent.execution.key.source]
-        record = parent.line.record
-        return None if record is None or not source.settings.expose_raw else JSON(redacted(record))
+    raw = computed(
+        "The upstream record, secrets redacted. Null unless the source's settings expose it.", JSON | None, _line_raw
+    )
 
 
 @strawberry.type(description="A line and its place in the log.")
@@ -162,21 +168,20 @@ class BatchView:
 
 
 async def execution_logs(
-    parent: Parent[Any],
-    info: Info,
+    parents: Sequence[model.Execution],
+    call: Call,
     streams: Streams = None,
     search: Search = None,
-    tail: Annotated[
-        int | None,
-        strawberry.argument(description="The last so many lines only, 10 000 at most. Not together with `after`."),
-    ] = None,
+    tail: Tail = None,
     first: Annotated[int, strawberry.argument(description="How many lines, 0 to 10 000.")] = 500,
-    after: Annotated[
-        str | None, strawberry.argument(description="The cursor to go on from: an edge's, or `endCursor`.")
-    ] = None,
-) -> Any:
-    """The log of an execution."""
+    after: Behind = None,
+) -> list[Any]:
+    """The logs of executions."""
     request = LogRequest(first, tail=tail, streams=None if streams is None else frozenset(streams), search=search)
-    context = info.context
-    page = await context.gateway.logs(context.session, parent, request, after)
-    return None if page is None else LogView(parent, page)
+    context = call.context
+
+    async def read(parent: model.Execution) -> LogView | None:
+        page = await context.gateway.logs(context.session, parent, request, after)
+        return None if page is None else LogView(parent, page)
+
+    return await apart(read(parent) for parent in parents)

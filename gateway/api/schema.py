@@ -4,16 +4,15 @@ from functools import cache
 
 import strawberry
 from graphql import GraphQLError
-from strawberry.extensions import MaxTokensLimiter
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
 
 from gateway.api.operations import Query
-from gateway.api.scalars import SCALARS
+from gateway.api.scalars import SCALARS, SHORTCUTS
 from gateway.api.subscriptions import Subscription
 from gateway.api.types import Execution, Job, Node, Source
-
-MAX_TOKENS = 4000
+from gateway.execution.executor import compiled
+from gateway.execution.plans import Plans
 
 
 class Schema(strawberry.Schema):
@@ -24,14 +23,14 @@ class Schema(strawberry.Schema):
 
 
 @cache
-def schema() -> Schema:
-    """The schema over the installed adapters' details."""
+def schema(*, compile: bool = True) -> Schema:  # noqa: A002 - what it does to operations
+    """The schema over the installed adapters' details. Operations are compiled, or all left to graphql-core."""
     return Schema(
         query=Query,
         subscription=Subscription,
         types=[Job, Execution, Node, Source],
         config=StrawberryConfig(scalar_map=SCALARS),
-        extensions=[lambda: MaxTokensLimiter(max_token_count=MAX_TOKENS)],
+        execution_context_class=compiled(Plans(SHORTCUTS)) if compile else None,
     )
 
 

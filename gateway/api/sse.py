@@ -10,13 +10,13 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 from typing import Any
 
-from graphql import DocumentNode
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from gateway.api.http import BadRequest, Endpoint, refusal, written
 from gateway.api.streams import Refused, Streams
+from gateway.execution.documents import Document
 
 MEDIA_TYPE = "text/event-stream"
 _KEEP_ALIVE_SECONDS = 12.0
@@ -60,7 +60,7 @@ class _Response(StreamingResponse):
                 await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-async def _events(streams: Streams, asked: Mapping[str, Any], document: DocumentNode) -> AsyncIterator[bytes]:
+async def _events(streams: Streams, asked: Mapping[str, Any], document: Document) -> AsyncIterator[bytes]:
     answers = streams.answers(asked, document)
     # A comment first: the client learns that it is connected before there is anything to say.
     yield b":\n\n"

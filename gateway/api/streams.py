@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing
 from typing import Any, cast
 
-import strawberry
 from graphql import (
     DocumentNode,
     ExecutionResult,
@@ -14,16 +13,13 @@ from graphql import (
     OperationDefinitionNode,
     OperationType,
     create_source_event_stream,
-    execute_subscription_event,
-    parse,
-    validate,
 )
 
 from gateway.api.context import Context
 from gateway.api.errors import present
-from gateway.api.http import Endpoint, operation_of
-from gateway.api.schema import MAX_TOKENS
-from gateway.service import Gateway, upstream_requests
+from gateway.api.http import BadRequest, Endpoint, answered
+from gateway.execution.documents import Document, Operation
+from gateway.service import Gateway
 from gateway.transport import metered
 
 Answer = dict[str, Any]
@@ -40,31 +36,34 @@ class Refused(Exception):  # noqa: N818 - what became of a request
 class Streams:
     """Answers operations one event after the other."""
 
-    def __init__(self, schema: strawberry.Schema, gateway: Gateway, endpoint: Endpoint) -> None:
-        self._schema = schema
+    def __init__(self, gateway: Gateway, endpoint: Endpoint) -> None:
         self._gateway = gateway
         self._endpoint = endpoint
 
-    def prepare(self, asked: Mapping[str, Any]) -> DocumentNode:
+    def prepare(self, asked: Mapping[str, Any]) -> Document:
         """The document of a request, once nothing is wrong with it. Raises Refused."""
-        document: DocumentNode | None = None
+        document: Document | None = None
         try:
-            document = parse(asked["query"], max_tokens=MAX_TOKENS)
-            operation_of(document, asked.get("operationName"))
-            errors = validate(self._schema._schema, document)  # noqa: SLF001 - strawberry hides graphql-core's
+            query = asked["query"] if "query" in asked else self._endpoint.text(asked["documentId"])
+            document = self._endpoint.documents.of(query)
+            document.operation(asked.get("operationName"))
+            errors = document.errors
+        except BadRequest as error:
+            errors = [GraphQLError(error.message, extensions={"code": error.code})]
         except GraphQLError as error:
             errors = [error]
         if errors or document is None:
-            raise Refused([shown.formatted for shown in present(errors, document)])
+            raise Refused([shown.formatted for shown in present(errors, None if document is None else document.node)])
         return document
 
-    async def answers(self, asked: Mapping[str, Any], document: DocumentNode) -> AsyncIterator[Answer]:
+    async def answers(self, asked: Mapping[str, Any], document: Document) -> AsyncIterator[Answer]:
         """One answer for a query, one for each event of a subscription. Raises Refused when it cannot go on."""
-        operation = operation_of(document, asked.get("operationName"))
-        if operation.operation is not OperationType.SUBSCRIPTION:
-            yield await self._endpoint.execute(asked["query"], asked.get("variables"), asked.get("operationName"), document)
+        operation = document.operation(asked.get("operationName"))
+        variables = asked.get("variables") or {}
+        if operation.node.operation is not OperationType.SUBSCRIPTION:
+            yield await self._endpoint.execute(document, operation, variables)
             return
-        source = await self._source(asked, document)
+        source = await self._source(document, operation, variables)
         async with aclosing(cast("Any", source)) as events:
             while True:
                 try:
@@ -73,45 +72,33 @@ class Streams:
                     return
                 except Exception as error:
                     # A wrong argument, or a fault of ours: it ends this operation.
-                    raise Refused(_shown(error, document, operation)) from error
-                yield await self._event(asked, document, event)
+                    raise Refused(_shown(error, document.node, operation.node)) from error
+                yield await self._event(document, operation, variables, event)
 
-    async def _source(self, asked: Mapping[str, Any], document: DocumentNode) -> Any:
+    async def _source(self, document: Document, operation: Operation, variables: Mapping[str, Any]) -> Any:
         """The events of a subscription. Raises Refused."""
-        executor = self._executor(asked, document, None, Context(self._gateway, self._gateway.session()))
+        executor = self._executor(document, operation, variables, None, Context(self._gateway, self._gateway.session()))
         stream = create_source_event_stream(executor)
         if executor.is_awaitable(stream):
             stream = await stream
         if isinstance(stream, ExecutionResult):
-            raise Refused([shown.formatted for shown in present(stream.errors or [], document)])
+            raise Refused([shown.formatted for shown in present(stream.errors or [], document.node)])
         return stream
 
-    async def _event(self, asked: Mapping[str, Any], document: DocumentNode, event: Any) -> Answer:
+    async def _event(self, document: Document, operation: Operation, variables: Mapping[str, Any], event: Any) -> Answer:
         """The answer for one event, with loaders and a deadline of its own."""
         session = self._gateway.session()
         with metered(session.meter):
-            executor = self._executor(asked, document, event, Context(self._gateway, session))
-            running = execute_subscription_event(executor)
-            result = cast("ExecutionResult", await running if executor.is_awaitable(running) else running)
-        answer: Answer = {"data": result.data}
-        if result.errors:
-            answer["errors"] = [shown.formatted for shown in present(result.errors, document)]
-        if upstream := upstream_requests(session):
-            answer["extensions"] = {"upstream": upstream}
-        return answer
+            executor = self._executor(document, operation, variables, event, Context(self._gateway, session))
+            return await answered(executor, document, session)
 
-    def _executor(self, asked: Mapping[str, Any], document: DocumentNode, root: Any, context: Context) -> Executor[Any]:
-        built = Executor.build(
-            self._schema._schema,  # noqa: SLF001 - strawberry hides graphql-core's
-            document,
-            root,
-            context,
-            raw_variable_values=dict(asked.get("variables") or {}),
-            operation_name=asked.get("operationName"),
-        )
-        if isinstance(built, Executor):
-            return built
-        raise Refused([shown.formatted for shown in present(list(built), document)])
+    def _executor(
+        self, document: Document, operation: Operation, variables: Mapping[str, Any], root: Any, context: Context
+    ) -> Executor[Any]:
+        built = self._endpoint.executor(document, operation, variables, root, context)
+        if isinstance(built, list):
+            raise Refused([shown.formatted for shown in present(built, document.node)])
+        return built
 
 
 def _shown(error: Exception, document: DocumentNode, operation: OperationDefinitionNode) -> list[Any]:

@@ -3,8 +3,7 @@
 The classes are never instantiated: model values stand behind them. What each field means is said where clients see it.
 """
 
-from collections.abc import Callable
-from inspect import isawaitable
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import strawberry
@@ -12,19 +11,28 @@ from strawberry import ID, Parent
 
 from gateway import ids, model
 from gateway.api import inputs, values
-from gateway.api.context import Info
-from gateway.api.details import at_row_strength, detail_union, details_of
-from gateway.api.lists import list_execution_nodes, nested_executions
+from gateway.api.details import detail_union, details_at_once, details_of
+from gateway.api.lists import list_execution_nodes, nested_executions, nodes_at_hand
 from gateway.api.logs import LogLineConnection, execution_logs
+from gateway.api.reading import (
+    apart,
+    error_at_once,
+    errors,
+    latest_executions,
+    looked_up,
+    parent_at_once,
+    parents_of,
+    raw,
+    raw_at_once,
+    traceback_at_once,
+    tracebacks,
+)
 from gateway.api.scalars import JSON, DateTime
-from gateway.api.selection import selection
 from gateway.api.values import field
-from gateway.merge import SourceReport as Report
+from gateway.execution.fields import Call, Inline, batched, computed
 from gateway.merge import SourceReportState
 from gateway.query import OrderField
 from gateway.registry import Source as ConfiguredSource
-from gateway.service import existing
-from gateway.spi import Cost
 
 First = Annotated[int, strawberry.argument(description="How many rows, 0 to 1000.")]
 After = Annotated[str | None, strawberry.argument(description="The cursor to go on from: an edge's, or `endCursor`.")]
@@ -42,123 +50,49 @@ ExecutionDetails = detail_union(
 NodeDetails = detail_union("NodeDetails", "What only one kind of source has on a node.", lambda types: types.node)
 
 
-# --- how fields are read -------------------------------------------------------------------------------------------
+# --- fields that several types have ---------------------------------------------------------------------------------
 
 
-def computed(description: str, type_: Any, read: Callable[[Any, Info], Any], **options: Any) -> Any:
-    """A field worked out from its parent, perhaps by awaiting."""
-
-    def resolve(parent: Parent[Any], info: Info) -> Any:
-        return read(parent, info)
-
-    return strawberry.field(resolver=resolve, graphql_type=type_, description=description, **options)
-
-
-def _source(parent: Any, info: Info) -> ConfiguredSource:
-    return info.context.gateway.registry.sources[parent.key.source]
-
-
-async def _raw(parent: Any, info: Info) -> Any:
-    source = _source(parent, info)
-    return source.adapter.raw(await at_row_strength(parent, info, "raw")) if source.settings.expose_raw else None
-
-
-def looked_up(description: str, type_: Any, attribute: str, **options: Any) -> Any:
-    """A field of an entity that, where the entity was only mentioned, takes a look-up; where it is dear, a full read."""
-
-    def resolve(parent: Parent[Any], info: Info) -> Any:
-        return _read(parent, info, attribute)
-
-    return strawberry.field(resolver=resolve, graphql_type=type_, description=description, **options)
-
-
-def _read(parent: model.Entity, info: Info, attribute: str) -> Any:
-    name = f"{type(parent).__name__}.{_CAMEL.get(attribute, attribute)}"
-    if info.context.cost(parent.key.source, name) is Cost.EACH:
-        return _read_full(parent, info, attribute)
-    if parent.known is None or attribute in parent.known:
-        return getattr(parent, attribute)
-    return _look_up(parent, info, attribute)
-
-
-async def _look_up(parent: model.Entity, info: Info, attribute: str) -> Any:
-    return getattr(await at_row_strength(parent, info, attribute), attribute)
-
-
-async def _read_full(parent: model.Entity, info: Info, attribute: str) -> Any:
-    return getattr(existing(await info.context.session.loaders.full(parent.key)) or parent, attribute)
-
-
-_CAMEL = {
-    "web_url": "webUrl",
-    "node_counts": "nodeCounts",
-    "status_message": "statusMessage",
-    "timeout_seconds": "timeoutSeconds",
-    "execution_counts": "executionCounts",
-}
-
-
-_OF_THE_KEY = frozenset({"__typename", "id", "source", "nativeId"})
-
-
-class ErrorView:
-    """Behind ExecutionError: the error, and whose it is."""
-
-    __slots__ = ("error", "execution")
-
-    def __init__(self, execution: model.Execution, error: model.ExecutionError) -> None:
-        self.execution = execution
-        self.error = error
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.error, name)
-
-
-async def error_of(parent: model.Execution, info: Info) -> ErrorView | None:
-    """The error of an execution."""
-    error = _read(parent, info, "error")
-    error = await error if isawaitable(error) else error
-    return None if error is None else ErrorView(parent, error)
-
-
-async def traceback(parent: ErrorView, info: Info) -> str | None:
-    """The traceback of an execution's error, which may take a read of its own."""
-    key = parent.execution.key
-    if info.context.cost(key.source, "ExecutionError.traceback") is not Cost.EACH:
-        return parent.error.traceback
-    full = existing(await info.context.session.loaders.full(key))
-    return full.error.traceback if isinstance(full, model.Execution) and full.error is not None else None
-
-
-async def parent_execution(execution: model.Execution, info: Info) -> Any:
-    """The execution that launched this one: as its row mentions it while that is enough, else as a look-up gives it."""
-    parent = _read(execution, info, "parent")
-    parent = await parent if isawaitable(parent) else parent
-    if parent is None or parent.known is None:
-        return parent
-    at_hand = _OF_THE_KEY | {_CAMEL.get(name, name) for name in parent.known}
-    if selection(info._raw_info).keys() <= at_hand:  # noqa: SLF001 - strawberry has no public way to the field nodes
-        return parent
-    # What has no record of its own stays what was said of it (DECISIONS 17).
-    return existing(await info.context.session.loaders.entity(parent.key)) or parent
-
-
-async def latest_execution(parent: model.Job, info: Info) -> Any:
-    """The newest execution of a job."""
-    return existing(await info.context.gateway.latest(info.context.session, parent.key))
-
-
-async def execution_nodes(
-    parent: Parent[Any],
-    info: Info,
+async def _execution_nodes(
+    parents: Sequence[model.Execution],
+    call: Call,
     filter: Annotated[  # noqa: A002 - the argument's public name
         inputs.ExecutionNodeFilter | None, strawberry.argument(description="Which of its nodes.")
     ] = None,
     first: First = 50,
     after: After = None,
-) -> Any:
-    """The nodes of an execution."""
-    return await list_execution_nodes(info, parent, filter, first, after)
+) -> list[Any]:
+    return await apart(list_execution_nodes(call, parent, filter, first, after) for parent in parents)
+
+
+async def _executions_of(
+    parents: Sequence[model.Job | model.Node],
+    call: Call,
+    filter: WantedExecutions = None,  # noqa: A002 - the argument's public name
+    order_by: ExecutionsOrder = NEWEST_EXECUTIONS,
+    first: First = 50,
+    after: After = None,
+    on_source_error: OnSourceError = PARTIAL,
+) -> list[Any]:
+    return await apart(
+        nested_executions(call, parent, filter, order_by, first, after, on_source_error) for parent in parents
+    )
+
+
+def _executions(description: str) -> Any:
+    return batched(description, ExecutionConnection | None, _executions_of, name="executions")
+
+
+def _of_source(kind: model.Kind) -> Any:
+    async def load(
+        parents: Sequence[ConfiguredSource],
+        call: Call,
+        native_id: Annotated[str, strawberry.argument(description="The source's own id.")],
+    ) -> list[Any]:
+        gateway, session = call.context.gateway, call.context.session
+        return await apart(gateway.get_native(session, source, kind, native_id) for source in parents)
+
+    return load
 
 
 # --- interfaces ----------------------------------------------------------------------------------------------------
@@ -173,16 +107,22 @@ class Entity:
 
 @strawberry.interface(description="A thing that lives in a source: job, execution or compute node.")
 class Resource(Entity):
-    id = computed("The global id.", ID, lambda parent, _info: ids.encode(parent.key))
-    source = computed("Where it lives.", Annotated["Source", strawberry.lazy("gateway.api.types")], _source)
+    id = computed("The global id.", ID, Inline("{1}({0}.key)", lambda _call: ids.encode))
+    source = computed(
+        "Where it lives.",
+        Annotated["Source", strawberry.lazy("gateway.api.types")],
+        Inline("{1}[{0}.key.source]", lambda call: call.context.gateway.registry.sources),
+    )
     native_id = computed(
         "What the source calls it; unique per source and type. Composite ones are joined with `/`; see its adapter.",
         str,
-        lambda parent, _info: parent.key.native_id,
+        Inline("{0}.key.native_id", lambda _call: None),
     )
     name: str = field("Never empty: falls back to the job's name, then to the native id.")
     web_url = looked_up("Its page in the source's own user interface, where it has one.", str | None, "web_url")
-    raw = computed("The upstream record, secrets redacted. Null unless the source's settings expose it.", JSON | None, _raw)
+    raw = batched(
+        "The upstream record, secrets redacted. Null unless the source's settings expose it.", JSON | None, raw, raw_at_once
+    )
 
 
 # --- sources -------------------------------------------------------------------------------------------------------
@@ -215,7 +155,7 @@ class SourceCapabilities:
 
 @strawberry.type(description="One configured back-end instance. Two AWX servers are two sources of one kind.")
 class Source(Entity):
-    id = computed("The global id.", ID, lambda parent, _info: ids.encode_source(parent.name))
+    id = computed("The global id.", ID, lambda parent, _call: ids.encode_source(parent.name))
     name: str = field(
         "Configured name, unique in this gateway, e.g. `awx-prod`. "
         "Part of every id; a renamed source keeps its ids through an alias."
@@ -240,37 +180,21 @@ class Source(Entity):
     def capabilities(parent: Parent[ConfiguredSource]) -> Any:
         return parent.adapter.capabilities
 
-    @strawberry.field(description="The job that this source calls `nativeId`.", graphql_type="Job | None")
-    async def job(
-        parent: Parent[ConfiguredSource],
-        info: Info,
-        native_id: Annotated[str, strawberry.argument(description="The source's own id.")],
-    ) -> Any:
-        return await _native(parent, info, "job", native_id)
-
-    @strawberry.field(
-        description="The execution that this source calls `nativeId`: the way from an AWX job number to an id.",
-        graphql_type="Execution | None",
+    job = batched(
+        "The job that this source calls `nativeId`.",
+        Annotated["Job", strawberry.lazy("gateway.api.types")] | None,
+        _of_source("job"),
     )
-    async def execution(
-        parent: Parent[ConfiguredSource],
-        info: Info,
-        native_id: Annotated[str, strawberry.argument(description="The source's own id.")],
-    ) -> Any:
-        return await _native(parent, info, "execution", native_id)
-
-    @strawberry.field(description="The machine or device that this source calls `nativeId`.", graphql_type="Node | None")
-    async def node(
-        parent: Parent[ConfiguredSource],
-        info: Info,
-        native_id: Annotated[str, strawberry.argument(description="The source's own id.")],
-    ) -> Any:
-        return await _native(parent, info, "node", native_id)
-
-
-async def _native(source: ConfiguredSource, info: Info, kind: model.Kind, native_id: str) -> Any:
-    gateway = info.context.gateway
-    return await gateway.get(info.context.session, gateway.native_key(source, kind, native_id))
+    execution = batched(
+        "The execution that this source calls `nativeId`: the way from an AWX job number to an id.",
+        Annotated["Execution", strawberry.lazy("gateway.api.types")] | None,
+        _of_source("execution"),
+    )
+    node = batched(
+        "The machine or device that this source calls `nativeId`.",
+        Annotated["Node", strawberry.lazy("gateway.api.types")] | None,
+        _of_source("node"),
+    )
 
 
 @strawberry.type(
@@ -288,12 +212,12 @@ class SourceReport:
     requests: int = field("Upstream requests made for this list; `extensions.upstream` counts everything.")
     total: int | None = field("Its own total for the pushed-down filter, where it says.", name="totalCount")
     residual: list[str] = field("Filter fields the gateway had to apply itself.", name="residualFilters")
-    error = computed("What went wrong.", values.SourceError | None, lambda parent, _info: values.fault(parent.error))
+    error = computed("What went wrong.", values.SourceError | None, lambda parent, _call: values.fault(parent.error))
     envelope: JSON | None = field("Envelope values that belong to no row (ThreatConnect countSuccess and countFailure).")
 
-    @strawberry.field(description="Whose report this is.", graphql_type=Source)
-    def source(parent: Parent[Report], info: Info) -> Any:
-        return info.context.gateway.registry.sources[parent.source]
+    source = computed(
+        "Whose report this is.", Source, lambda parent, call: call.context.gateway.registry.sources[parent.source]
+    )
 
 
 # --- connections ---------------------------------------------------------------------------------------------------
@@ -373,24 +297,6 @@ class ExecutionNodeConnection:
 # --- the unified types ---------------------------------------------------------------------------------------------
 
 
-async def _executions_of(
-    parent: Parent[Any],
-    info: Info,
-    filter: WantedExecutions = None,  # noqa: A002 - the argument's public name
-    order_by: ExecutionsOrder = NEWEST_EXECUTIONS,
-    first: First = 50,
-    after: After = None,
-    on_source_error: OnSourceError = PARTIAL,
-) -> Any:
-    return await nested_executions(info, parent, filter, order_by, first, after, on_source_error)
-
-
-def _executions(description: str) -> Any:
-    return strawberry.field(
-        resolver=_executions_of, graphql_type=ExecutionConnection | None, description=description, name="executions"
-    )
-
-
 @strawberry.type(
     description="What can be executed: the thing that has executions. AWX job template; Scale job; AWS IoT job; "
     "ThreatConnect job; CTL Runner job. An AWX *job* is an execution, not a job."
@@ -412,15 +318,15 @@ class Job(Resource):
     updated_at = looked_up("When it was last changed.", DateTime | None, "updated_at")
     finished_at = looked_up("When it ended for good, where jobs end.", DateTime | None, "finished_at")
     executions = _executions("Its executions.")
-    latest_execution = computed(
-        "Its newest execution.", Annotated["Execution", strawberry.lazy("gateway.api.types")] | None, latest_execution
+    latest_execution = batched(
+        "Its newest execution.", Annotated["Execution", strawberry.lazy("gateway.api.types")] | None, latest_executions
     )
     execution_counts = looked_up(
         "Executions by unified status; null where the source has no counter (only AWS IoT reports one).",
         list[values.StatusCount] | None,
         "execution_counts",
     )
-    details = computed("What only this kind of source has.", JobDetails | None, details_of)
+    details = batched("What only this kind of source has.", JobDetails | None, details_of, details_at_once)
 
     @classmethod
     def is_type_of(cls, value: Any, _info: Any) -> bool:
@@ -433,7 +339,9 @@ class ExecutionError:
     title: str | None = field("A short name for people.")
     message: str | None = field("What happened.")
     category: str | None = field("SYSTEM, DATA or ALGORITHM in Scale; null elsewhere.")
-    traceback = computed("The trace of the source's own fault, where it keeps one.", str | None, traceback)
+    traceback = batched(
+        "The trace of the source's own fault, where it keeps one.", str | None, tracebacks, traceback_at_once
+    )
 
 
 @strawberry.type(
@@ -441,16 +349,13 @@ class ExecutionError:
     "ThreatConnect job execution; CTL job execution."
 )
 class Execution(Resource):
-    job = computed(
-        "Null when the source no longer knows it (an AWX job outlives its deleted template).",
-        Job | None,
-        lambda parent, info: _read(parent, info, "job"),
-    )
-    parent = computed(
+    job = looked_up("Null when the source no longer knows it (an AWX job outlives its deleted template).", Job | None, "job")
+    parent = batched(
         "The execution that launched it as a step of its own: the workflow job of an AWX job. Null where nothing did, and "
         "where the source does not tell.",
         "Execution | None",
-        parent_execution,
+        parents_of,
+        parent_at_once,
     )
     status: model.ExecutionStatus = field("The unified status.")
     raw_status: str | None = field("The source's own word, verbatim. Null only when the source sent none.")
@@ -459,7 +364,7 @@ class Execution(Resource):
     status_message = looked_up(
         "One human line: AWX job_explanation, Scale error title, ThreatConnect exitMessage.", str | None, "status_message"
     )
-    error = computed("Why it did not succeed.", ExecutionError | None, error_of)
+    error = batched("Why it did not succeed.", ExecutionError | None, errors, error_at_once)
     exit_code = looked_up("The exit code of the work's process, where the source keeps it.", int | None, "exit_code")
     attempt: int | None = field("1-based number of the latest attempt, null where the source does not count.")
     attempts: list[values.Attempt] = field(
@@ -480,20 +385,21 @@ class Execution(Resource):
     )
     timeout_seconds = looked_up("Its time limit, where it has one of its own.", int | None, "timeout_seconds")
     trigger: values.Trigger | None = field("What set it going.")
-    nodes = strawberry.field(
-        resolver=execution_nodes,
-        graphql_type=ExecutionNodeConnection | None,
-        description="Machines and devices involved, each with its part and its result. Many for AWX and CTL, one for the "
+    nodes = batched(
+        "Machines and devices involved, each with its part and its result. Many for AWX and CTL, one for the "
         "others. TARGET nodes of AWX cost one upstream request per execution; the other roles cost none.",
+        ExecutionNodeConnection | None,
+        _execution_nodes,
+        nodes_at_hand,
     )
     node_counts = looked_up("Hosts by result.", values.NodeCounts | None, "node_counts")
-    logs = strawberry.field(
-        resolver=execution_logs,
-        graphql_type=LogLineConnection | None,
-        description="What it printed, line by line. Null where the source keeps no log (ThreatConnect; AWS IoT unless its "
+    logs = batched(
+        "What it printed, line by line. Null where the source keeps no log (ThreatConnect; AWS IoT unless its "
         "settings name a log group). `tail: n` gives the last n lines.",
+        LogLineConnection | None,
+        execution_logs,
     )
-    details = computed("What only this kind of source has.", ExecutionDetails | None, details_of)
+    details = batched("What only this kind of source has.", ExecutionDetails | None, details_of, details_at_once)
 
     @classmethod
     def is_type_of(cls, value: Any, _info: Any) -> bool:
@@ -511,7 +417,7 @@ class Node(Resource):
     executions = _executions(
         "Executions that involved it. An empty connection with a SKIPPED report where the source cannot list by node."
     )
-    details = computed("What only this kind of source has.", NodeDetails | None, details_of)
+    details = batched("What only this kind of source has.", NodeDetails | None, details_of, details_at_once)
 
     @classmethod
     def is_type_of(cls, value: Any, _info: Any) -> bool:

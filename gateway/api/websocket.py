@@ -14,9 +14,9 @@ from urllib.parse import urlsplit
 import orjson
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from gateway.api.errors import COST_LIMIT
 from gateway.api.http import written
 from gateway.api.streams import Refused, Streams
+from gateway.execution.cost import COST_LIMIT
 
 _log = logging.getLogger(__name__)
 
@@ -151,7 +151,7 @@ class _Connection:
         _check(_is_id(identity) and isinstance(asked, dict))
         assert isinstance(identity, str)  # noqa: S101 - just checked
         assert isinstance(asked, dict)  # noqa: S101 - just checked
-        _check(isinstance(asked.get("query"), str))
+        _check(isinstance(asked.get("query", asked.get("documentId")), str))
         _check(isinstance(asked.get("operationName"), str | None))
         _check(_is_payload(asked.get("variables")) and _is_payload(asked.get("extensions")))
         if not self._initialised:

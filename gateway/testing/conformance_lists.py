@@ -6,6 +6,7 @@ from itertools import cycle
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from gateway.cursor import Hint
 from gateway.errors import SourceErrorCode
@@ -101,7 +102,7 @@ class ListChecks(Harness):
                     cursor = whole.cursors[index]
                     hints = [dict(cursor.hints), {}, *({source.name: wrong} for wrong in _wrong(cursor.hints, source.name))]
                     for given in hints:
-                        rest = await walk([source], query, first=30, after=replace(cursor, hints=given))
+                        rest = await walk([source], query, first=30, after=structs.replace(cursor, hints=given))
                         assert rest.keys == whole.keys[index + 1 :], f"{order}: {kind}s after {whole.keys[index]}, {given}"
 
     # --- totals

@@ -191,7 +191,7 @@ async def walk(
     while len(got.pages) < _MOST_PAGES:
         page = await merge_page(merged, query, first=first, after=after, now=0, totals=totals)
         got.rows += page.rows
-        got.cursors += page.cursors
+        got.cursors += [page.cursor(index) for index in range(len(page.rows))]
         got.pages.append(page)
         if not page.has_next:
             return got

@@ -51,12 +51,19 @@ class RequestLog:
         if scope["path"] == "/_log":
             await JSONResponse([asdict(request) for request in self.requests])(scope, receive, send)
             return
-        status = 0
+        logged = False
+
+        def log(status: int) -> None:
+            nonlocal logged
+            logged = True
+            self.requests.append(LoggedRequest(scope["method"], path, query, status, active, _user_agent(scope)))
+            for observer in self.observers:
+                observer(self.requests[-1])
 
         async def watch(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
+            # Before the answer is out: who has it finds it in the log.
+            if message["type"] == "http.response.start" and not logged:
+                log(message["status"])
             await send(message)
 
         path = scope.get("raw_path", scope["path"].encode()).split(b"?")[0].decode("latin-1")
@@ -69,9 +76,8 @@ class RequestLog:
                 await self.app(scope, receive, watch)
         finally:
             self._active -= 1
-            self.requests.append(LoggedRequest(scope["method"], path, query, status, active, _user_agent(scope)))
-            for observer in self.observers:
-                observer(self.requests[-1])
+            if not logged:
+                log(0)
 
 
 def _user_agent(scope: Scope) -> str:

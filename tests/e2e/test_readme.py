@@ -58,9 +58,7 @@ def test_check_fails_when_credentials_are_refused(my_own_awx: Path) -> None:
 
 
 def test_one_query(my_own_awx: Path) -> None:
-    command = next(line for line in "".join(blocks("sh")).splitlines() if "query --config" in line)
-    (query,) = re.findall(r"'(\{.*\})'", command)
-    done = run("query", "--config", str(my_own_awx), query, AWX_TOKEN="admin-token")
+    done = run("query", "--config", str(my_own_awx), _asked_on_the_command_line(), AWX_TOKEN="admin-token")
     assert done.returncode == 0, done.stderr
     answer = json.loads(done.stdout)
     assert len(answer["data"]["executions"]["edges"]) == 5
@@ -108,13 +106,25 @@ def test_the_demo_answers_and_ends_on_ctrl_c() -> None:
         with httpx.stream("POST", f"{origin}/graphql", json=json.loads(followed), headers=headers, timeout=30) as stream:
             event = next(line for line in stream.iter_lines() if line.startswith("data: "))
         assert '"SOURCE_STATE"' in event
-        assert "gateway_upstream_requests_total" in httpx.get(f"{origin}/metrics").text
+        body = httpx.post(f"{origin}/graphql", json={"query": _asked_on_the_command_line()}, timeout=30).json()
+        assert "errors" not in body, body
+        metrics = httpx.get(f"{origin}/metrics").text
+        assert "gateway_upstream_requests_total" in metrics
+        how = re.findall(r'^gateway_executions_total\{how="(\w+)",reason="(.*)"\} ', metrics, re.MULTILINE)
+        compiles = os.environ.get("EXECUTION_GATEWAY_COMPILE") != "0"
+        assert how == ([("compiled", "")] if compiles else []), "graphql-core had to answer some of the README's queries"
         process.send_signal(signal.SIGINT)
         output, _ = process.communicate(timeout=20)
     finally:
         process.kill()
     assert "Traceback" not in output
     assert process.returncode == 0, output
+
+
+def _asked_on_the_command_line() -> str:
+    command = next(line for line in "".join(blocks("sh")).splitlines() if "query --config" in line)
+    (query,) = re.findall(r"'(\{.*\})'", command)
+    return str(query)
 
 
 def _ask(origin: str, process: subprocess.Popen[str]) -> Any:

@@ -58,9 +58,13 @@ def every_kind() -> Iterator[Demo]:
         yield made
 
 
+ALL = {"each_seconds": 60, "each_reads": 1000, "deadline_seconds": 60, "max_aliases": 1000, "max_cost": 10_000_000}
+"""What it takes to ask for everything at once."""
+
+
 @pytest.fixture
 async def unlimited(every_kind: Demo) -> AsyncIterator[Served]:
-    server = {**every_kind.file.data["server"], "each_seconds": 60, "each_reads": 1000, "deadline_seconds": 60}
+    server = {**every_kind.file.data["server"], **ALL}
     sources = [
         {**source, "quota": FAST, "quotas": {}} if source["kind"] == "aws-iot" else source
         for source in every_kind.file.data["sources"]

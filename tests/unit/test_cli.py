@@ -187,7 +187,7 @@ def test_serve_as_told(tmp_path: Path, served: list[tuple[Any, dict[str, Any]]])
 
 
 def test_serve_by_several_workers(tmp_path: Path, served: list[tuple[Any, dict[str, Any]]]) -> None:
-    file = configured(tmp_path, MEMORY, cursor_key="shared")
+    file = configured(tmp_path, MEMORY)
     assert run("serve", "--config", file, "--workers", "2").exit_code == 0
     ((app, options),) = served
     assert (app, options["factory"], options["workers"]) == ("gateway.app:from_environment", True, 2)
@@ -200,8 +200,6 @@ def test_serve_by_several_workers(tmp_path: Path, served: list[tuple[Any, dict[s
     [
         ({"host": "0.0.0.0"}, [], "server.host 0.0.0.0 can be reached from other machines, but server.api_keys is empty"),
         ({}, ["--host", "192.0.2.1"], "server.host 192.0.2.1 can be reached from other machines"),
-        ({"workers": 2}, [], "server.cursor_key: several workers must share one"),
-        ({}, ["--workers", "3"], "server.cursor_key: several workers must share one"),
     ],
 )
 def test_serve_refuses(

@@ -341,7 +341,7 @@ def test_an_input_as_cursors_know_it() -> None:
     wanted = inputs.ExecutionFilter(
         status=[S.FAILED],
         source=[],
-        created_at=inputs.DateTimeRange(from_=begin),  # type: ignore[arg-type]
+        created_at=inputs.DateTimeRange(from_=begin),
         name=inputs.StringFilter(in_=["a"]),
     )
     assert inputs.as_given(wanted) == {

@@ -6,7 +6,7 @@ import pytest
 import strawberry
 from graphql import build_schema, graphql_sync
 
-from gateway.api.selection import Selection, below, selection
+from gateway.execution.selection import Selection, below, selection
 from tests.property.federations import execution
 from tests.support import TWO_SOURCES, running_app
 

@@ -1,6 +1,6 @@
 """What a query selects below a field, as a tree of field names, so that nothing is asked upstream that nobody reads."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from graphql import (
@@ -19,13 +19,19 @@ Selection = dict[str, "Selection"]
 
 def selection(info: GraphQLResolveInfo[Any]) -> Selection:
     """Names of the fields selected below the current one (aliases undone, type conditions merged), nested."""
-    tree: Selection = {}
     given: Any = info.variable_values
     # graphql-core's own values know their sources; strawberry hands on the plain mapping.
-    variables: Mapping[str, Any] = getattr(given, "coerced", given)
-    for node in info.field_nodes:
+    return selected(info.field_nodes, info.fragments, getattr(given, "coerced", given))
+
+
+def selected(
+    nodes: Sequence[FieldNode], fragments: Mapping[str, FragmentDefinitionNode], variables: Mapping[str, Any]
+) -> Selection:
+    """Names of the fields selected below field nodes that are answered together."""
+    tree: Selection = {}
+    for node in nodes:
         if node.selection_set is not None:
-            _collect(node.selection_set, info.fragments, variables, tree)
+            _collect(node.selection_set, fragments, variables, tree)
     return tree
 
 

@@ -1,0 +1,248 @@
+"""Runs plans, behind graphql-core's executor interface, with graphql-core for whatever has none.
+
+graphql-core selects the operation, coerces the variables and collects the fields. What is replaced is the walk over the
+data: depth first in generated code between the places where something is waited for, and at these for all parents together.
+"""
+
+import asyncio
+import inspect
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import Any, ClassVar
+
+from graphql import ExecutionResult, GraphQLResolveInfo
+from graphql.execution import MiddlewareManager
+from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
+
+from gateway.execution.fields import LATER, Call, Inline
+from gateway.execution.nulls import placed
+from gateway.execution.outcome import Bail, Failure, Run
+from gateway.execution.plan import FieldPlan, Plan, Read
+from gateway.execution.plans import Plans
+from gateway.metrics import EXECUTIONS
+
+Waiting = list[Callable[[], Awaitable[None]]]
+"""What is to be awaited next. Not yet begun, so that nothing is left behind when generated code gives up."""
+
+Outcomes = dict[str, Any]
+"""What root fields gave, by response key: a value, a future or a Failure."""
+
+
+class CompiledExecutor(StrawberryGraphQLCoreExecutionContext):
+    """Answers an operation by its plan where it has one. Made by ``compiled``."""
+
+    plans: ClassVar[Plans]
+
+    def execute_operation(self, serially: bool | None = None) -> Any:
+        """The result of the operation, or an awaitable of it."""
+        plan = self.plans.of(self) if self._plain() else "options"
+        if isinstance(plan, str):
+            EXECUTIONS.labels("interpreted", plan).inc()
+            return super().execute_operation(serially)
+        return self._run(plan, serially)
+
+    def _plain(self) -> bool:
+        manager = self.middleware_manager
+        return (manager is None or not manager.middlewares) and self.abort_signal is None and self.error_propagation
+
+    async def _run(self, plan: Plan, serially: bool | None) -> ExecutionResult:
+        outcomes: Outcomes = {}
+        calls = [Call(self.context_value, each.selected) for each in plan.called]
+        try:
+            run = Run(calls, [self._at_once(each, call) for each, call in zip(plan.called, calls, strict=True)])
+            answer = await self._answer(plan, run, outcomes)
+        except Exception as surprise:  # noqa: BLE001 - whatever generated code stumbles over, graphql-core can answer
+            return await self._fall_back(outcomes, surprise, serially)
+        except asyncio.CancelledError:
+            _abandon(outcomes)
+            raise
+        EXECUTIONS.labels("compiled", "").inc()
+        data: dict[str, Any] | None = answer
+        if run.failed:
+            data = placed(plan, run, answer, self.collected_errors.errors)
+        result: ExecutionResult = self.finish(self.build_response(data))  # type: ignore[assignment] # nothing is deferred
+        return result
+
+    async def _fall_back(self, outcomes: Outcomes, surprise: Exception, serially: bool | None) -> ExecutionResult:
+        """Let graphql-core answer, with what the root fields have given: they are not run twice."""
+        EXECUTIONS.labels("fell_back", _reason(surprise)).inc()
+        self.middleware_manager = _Replay(outcomes)
+        result: Any = super().execute_operation(serially)
+        return await result if inspect.isawaitable(result) else result  # type: ignore[no-any-return] # nothing is deferred
+
+    # --- roots
+
+    async def _answer(self, plan: Plan, run: Run, outcomes: Outcomes) -> dict[str, Any]:
+        answer: dict[str, Any] = {}
+        waited: list[FieldPlan] = []
+        for key, field in plan.root.fields.items():
+            if field.read is Read.TYPENAME:
+                answer[key] = plan.root.type.name
+                continue
+            answer[key] = None
+            outcomes[key] = self._begin(field, run)
+            if inspect.isawaitable(outcomes[key]):
+                waited.append(field)
+        pending: Waiting = []
+        if len(waited) == 1 == len(outcomes):
+            (field,) = waited
+            outcomes[field.key] = await _settled(outcomes[field.key])
+            waited = []
+        elif waited:
+            for field in waited:
+                outcomes[field.key] = asyncio.ensure_future(_settled(outcomes[field.key]))
+        for field in plan.root.fields.values():
+            if field.read is Read.TYPENAME:
+                continue
+            if field in waited:
+                pending.append(partial(self._root, plan, run, field, answer, outcomes))
+            else:
+                pending += self._place(plan, run, field, [_value(outcomes[field.key])], [answer])
+        await _together(pending)
+        return answer
+
+    def _begin(self, field: FieldPlan, run: Run) -> Any:
+        """Start a root field: its value, an awaitable, or a Failure."""
+        if field.read is Read.EVENT:
+            return self.root_value
+        assert field.answer is not None and field.arguments is not None  # noqa: S101, PT018 - a root has both
+        try:
+            return field.answer(run.calls[field.slot], **field.arguments.of(self.variable_values))
+        except Exception as error:  # noqa: BLE001 - it is the field's error
+            return Failure(error)
+
+    async def _root(self, plan: Plan, run: Run, field: FieldPlan, answer: dict[str, Any], outcomes: Outcomes) -> None:
+        # Shielded: when generated code gives up at another root, graphql-core goes on with this one.
+        outcomes[field.key] = await asyncio.shield(outcomes[field.key])
+        await _together(self._place(plan, run, field, [_value(outcomes[field.key])], [answer]))
+
+    # --- batches
+
+    def _at_once(self, field: FieldPlan, call: Call) -> Any:
+        """What generated code needs of a field, to have its values without waiting."""
+        batch = field.batch
+        if isinstance(field.compute, Inline):
+            return field.compute.given(call)
+        if batch is None or batch.at_once is None or field.arguments is None:
+            return None
+        if batch.inline is not None:
+            return batch.inline.given(call)
+        try:
+            return batch.at_once(call, **field.arguments.of(self.variable_values))
+        except Exception:  # noqa: BLE001 - arguments that cannot be had fail every parent, when it is loaded
+            return _later
+
+    def _place(
+        self, plan: Plan, run: Run, field: FieldPlan, values: Sequence[Any], objects: Sequence[dict[str, Any]]
+    ) -> Waiting:
+        """Put the completed values of a field into the answer; the batches that wait now."""
+        key = field.key
+        if len(values) > 1:
+            # What occurs more than once is completed once.
+            unique = {id(value): value for value in values}
+            done = dict(zip(unique, field.complete(unique.values(), run), strict=True))
+            for one, value in zip(objects, values, strict=True):
+                one[key] = done[id(value)]
+        else:
+            objects[0][key] = field.complete(values, run)[0]
+        batches: Waiting = []
+        for each in plan.called:
+            parents, places = run.waiting[each.slot]
+            if parents:
+                run.waiting[each.slot] = ([], [])
+                batches.append(partial(self._batch, plan, run, each, parents, places))
+        return batches
+
+    async def _batch(
+        self, plan: Plan, run: Run, field: FieldPlan, parents: list[Any], objects: list[dict[str, Any]]
+    ) -> None:
+        assert field.batch is not None and field.arguments is not None  # noqa: S101, PT018 - a batched field has both
+        values: Sequence[Any]
+        try:
+            arguments = field.arguments.of(self.variable_values)
+            values = await field.batch.load(parents, run.calls[field.slot], **arguments)
+        except Exception as error:  # noqa: BLE001 - it is the field's error, at every parent
+            values = [error] * len(parents)
+        if len(values) != len(parents):
+            values = [RuntimeError(f"{len(values)} of {len(parents)} values")] * len(parents)
+        await _together(self._place(plan, run, field, values, objects))
+
+
+def compiled(plans: Plans) -> type[CompiledExecutor]:
+    """An executor class that keeps its plans in ``plans``."""
+    return type("CompiledExecutor", (CompiledExecutor,), {"plans": plans})
+
+
+def _later(_parent: Any) -> Any:
+    return LATER
+
+
+class _Replay(MiddlewareManager):
+    """Lets graphql-core go on with what the root fields have already given."""
+
+    def __init__(self, outcomes: Outcomes) -> None:
+        super().__init__()
+        self._outcomes = outcomes
+
+    def get_field_resolver(self, field_resolver: Any) -> Any:
+        def resolve(source: Any, info: GraphQLResolveInfo[Any], **arguments: Any) -> Any:
+            if info.path.prev is not None or info.path.key not in self._outcomes:
+                return field_resolver(source, info, **arguments)
+            outcome = self._outcomes[str(info.path.key)]
+            if inspect.isawaitable(outcome):
+                return _replayed(outcome)
+            return _raised(outcome)
+
+        return resolve
+
+
+def _reason(surprise: Exception) -> str:
+    """Why generated code gave up: our own word for it, or the kind of exception."""
+    while isinstance(surprise, ExceptionGroup):
+        surprise = surprise.exceptions[0]
+    return str(surprise) if isinstance(surprise, Bail) else type(surprise).__name__
+
+
+async def _replayed(outcome: Any) -> Any:
+    return _raised(await outcome)
+
+
+def _abandon(outcomes: Outcomes) -> None:
+    """Cancel what is still being waited for."""
+    for outcome in outcomes.values():
+        if isinstance(outcome, asyncio.Future):
+            outcome.cancel()
+
+
+def _raised(outcome: Any) -> Any:
+    if isinstance(outcome, Failure):
+        raise outcome.error
+    return outcome
+
+
+async def _settled(value: Any) -> Any:
+    """What an awaitable gives: its value, or a Failure."""
+    try:
+        return await value
+    except Exception as error:  # noqa: BLE001 - it is the field's error
+        return Failure(error)
+
+
+def _value(outcome: Any) -> Any:
+    return outcome.error if isinstance(outcome, Failure) else outcome
+
+
+async def _together(waiting: Waiting) -> None:
+    """Run all; when one raises, the others are cancelled."""
+    if not waiting:
+        return
+    if len(waiting) == 1:
+        await waiting[0]()
+        return
+    async with asyncio.TaskGroup() as group:
+        for begin in waiting:
+            group.create_task(_awaited(begin))
+
+
+async def _awaited(begin: Callable[[], Awaitable[None]]) -> None:
+    await begin()
