@@ -7,7 +7,8 @@ PINS := .ci/constraints.txt
 # Other people's AWS IoT, for tests; they need other versions than this package: docs/decisions/0008-aws.md
 PEERS := .venv-peers
 PEER_PINS := .ci/peers.txt
-CLIENTS := tests/compliance
+# npm packages, for tests: real GraphQL clients, a browser's driver, a peer to be measured against.
+NODE := tests/compliance tests/browser tests/bench/mercurius
 
 .PHONY: install demo test lint schema clean
 
@@ -26,16 +27,16 @@ $(PEERS)/.installed: $(PEER_PINS)
 	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check -r $(PEER_PINS)
 	touch $@
 
-# Real GraphQL clients, for tests; without npm these skip.
-$(CLIENTS)/node_modules/.installed: $(CLIENTS)/package-lock.json
-	if command -v npm > /dev/null; then cd $(CLIENTS) && npm ci --no-audit --no-fund --silent && touch node_modules/.installed; fi
+# Without npm the tests that need these skip.
+%/node_modules/.installed: %/package-lock.json
+	if command -v npm > /dev/null; then cd $* && npm ci --no-audit --no-fund --silent && touch node_modules/.installed; fi
 
 install: $(VENV)/.installed
 
 demo: $(VENV)/.installed
 	exec $(BIN)/execution-gateway demo --port $(PORT)
 
-test: lint $(PEERS)/.installed $(CLIENTS)/node_modules/.installed
+test: lint $(PEERS)/.installed $(NODE:%=%/node_modules/.installed)
 	$(BIN)/python -m pytest
 
 lint: $(VENV)/.installed-dev
@@ -48,4 +49,4 @@ schema: $(VENV)/.installed
 	$(BIN)/execution-gateway schema > schema.graphql
 
 clean:
-	rm -rf $(VENV) $(PEERS) $(CLIENTS)/node_modules build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(PEERS) $(NODE:%=%/node_modules) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
