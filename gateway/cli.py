@@ -56,7 +56,13 @@ def _read(path: Path) -> ConfigFile:
 
 
 # Subscriptions have no end of their own: whoever stops the gateway does not wait for them.
-_SERVED: dict[str, Any] = {"access_log": False, "loop": "uvloop", "timeout_graceful_shutdown": 3}
+_SERVED: dict[str, Any] = {
+    "access_log": False,
+    "loop": "uvloop",
+    # Nothing here asks for a client's address.
+    "proxy_headers": False,
+    "timeout_graceful_shutdown": 3,
+}
 
 
 @cli.command()

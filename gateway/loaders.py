@@ -9,6 +9,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Protocol, TypeVar, cast, runtime_checkable
 
 from aiodataloader import DataLoader
@@ -71,11 +72,25 @@ class Loaders:
     def __init__(self, registry: Registry, each: EachBudget) -> None:
         self._registry = registry
         self._each = each
-        self._entities = DataLoader(self._load_entities)
-        self._full = DataLoader(self._load_full)
-        self._latest = DataLoader(self._load_latest)
-        self._logs = DataLoader(self._load_logs)
         self._slots: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(_EACH_IN_FLIGHT))
+
+    # Made when something is asked of them: most requests need one of them, or none.
+
+    @cached_property
+    def _entities(self) -> DataLoader[Key, Answer]:
+        return DataLoader(self._load_entities)
+
+    @cached_property
+    def _full(self) -> DataLoader[Key, Answer]:
+        return DataLoader(self._load_full)
+
+    @cached_property
+    def _latest(self) -> DataLoader[Key, Answer]:
+        return DataLoader(self._load_latest)
+
+    @cached_property
+    def _logs(self) -> DataLoader["_Begun", LogPage | SourceError]:
+        return DataLoader(self._load_logs)
 
     async def entity(self, key: Key) -> Answer:
         """An entity at the strength of a list row."""

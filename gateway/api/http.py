@@ -34,6 +34,9 @@ _WORTH_COMPRESSING = 8 * 1024
 _LONG = 256 * 1024
 
 
+_OK, _ERRORS = OPERATIONS.labels("ok"), OPERATIONS.labels("errors")
+
+
 class BadRequest(Exception):  # noqa: N818 - named for the status it becomes
     """A request that is not GraphQL at all; answered with ``status``."""
 
@@ -75,7 +78,7 @@ class Endpoint:
             return _respond({"errors": [{"message": message, "extensions": {"code": BAD_USER_INPUT}}]}, 406, JSON)
         body = await self.execute(document, operation, asked.get("variables") or {})
         OPERATION_SECONDS.observe(time.perf_counter() - started)
-        OPERATIONS.labels("errors" if "errors" in body else "ok").inc()
+        (_ERRORS if "errors" in body else _OK).inc()
         # Without data and without an error inside it, the request itself was at fault.
         refused = "data" not in body
         answer = _respond(body, 400 if refused and media_type == GRAPHQL_JSON else 200, media_type)

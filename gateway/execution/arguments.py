@@ -5,8 +5,9 @@ from typing import Any
 
 from graphql import ArgumentNode, FieldNode, GraphQLField, GraphQLSchema, NameNode, VariableNode
 from graphql.execution.values import VariableValues, get_argument_values
-from strawberry.types.arguments import convert_arguments
 from strawberry.types.field import StrawberryField
+
+from gateway.execution.inputs import Convert, converter
 
 NONE: Mapping[str, Any] = {}
 
@@ -14,14 +15,14 @@ NONE: Mapping[str, Any] = {}
 class Arguments:
     """How the arguments at one place of an operation are had: those without a variable in them are made once."""
 
-    __slots__ = ("_fixed", "_fixed_part", "_strawberry", "_variable_part")
+    __slots__ = ("_fixed", "_fixed_part", "_variable_part")
 
     def __init__(self, schema: GraphQLSchema, field: GraphQLField, definition: StrawberryField, node: FieldNode) -> None:
-        self._strawberry: Any = schema.extensions["strawberry-definition"]
+        strawberry: Any = schema.extensions["strawberry-definition"]
         given = node.arguments or ()
         varying = {each.name.value for each in given if _has_variable(each)}
-        self._variable_part = _part(field, definition, given, varying, self._strawberry)
-        self._fixed_part = _part(field, definition, given, field.args.keys() - varying, self._strawberry)
+        self._variable_part = _part(field, definition, given, varying, strawberry)
+        self._fixed_part = _part(field, definition, given, field.args.keys() - varying, strawberry)
         self._fixed: Mapping[str, Any] | None = None if field.args else NONE
 
     def of(self, variables: VariableValues) -> Mapping[str, Any]:
@@ -36,13 +37,12 @@ class Arguments:
     def _made(self, part: "_Part | None", variables: VariableValues) -> dict[str, Any]:
         if part is None:
             return {}
-        field, node, arguments = part
+        field, node, converters = part
         coerced = get_argument_values(field, node, variables)
-        strawberry = self._strawberry
-        return convert_arguments(coerced, arguments, strawberry.schema_converter.scalar_registry, strawberry.config)
+        return {python: convert(coerced[name]) for name, python, convert in converters if name in coerced}
 
 
-_Part = tuple[GraphQLField, FieldNode, list[Any]]
+_Part = tuple[GraphQLField, FieldNode, list[tuple[str, str, Convert]]]
 
 
 def _part(
@@ -51,11 +51,14 @@ def _part(
     """The field as if it had only the named arguments."""
     if not names:
         return None
-    converter = strawberry.config.name_converter
     return (
         GraphQLField(field.type, args={name: argument for name, argument in field.args.items() if name in names}),
         FieldNode(name=NameNode(value="field"), arguments=tuple(each for each in given if each.name.value in names)),
-        [each for each in definition.arguments if converter.from_argument(each) in names],
+        [
+            (name, each.python_name, converter(each.type, strawberry))
+            for each in definition.arguments
+            if (name := strawberry.config.name_converter.from_argument(each)) in names
+        ],
     )
 
 

@@ -28,6 +28,9 @@ Outcomes = dict[str, Any]
 """What root fields gave, by response key: a value, a future or a Failure."""
 
 
+_COMPILED = EXECUTIONS.labels("compiled", "")
+
+
 class CompiledExecutor(StrawberryGraphQLCoreExecutionContext):
     """Answers an operation by its plan where it has one. Made by ``compiled``."""
 
@@ -56,7 +59,7 @@ class CompiledExecutor(StrawberryGraphQLCoreExecutionContext):
         except asyncio.CancelledError:
             _abandon(outcomes)
             raise
-        EXECUTIONS.labels("compiled", "").inc()
+        _COMPILED.inc()
         data: dict[str, Any] | None = answer
         if run.failed:
             data = placed(plan, run, answer, self.collected_errors.errors)
