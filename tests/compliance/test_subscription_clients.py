@@ -2,12 +2,10 @@
 
 import asyncio
 import json
-import shutil
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,18 +13,14 @@ import pytest
 from adapters.memory import Behaviour, MemoryStore, factory
 from gateway import ids
 from gateway.model import ExecutionStatus
+from tests.compliance.node import HERE, NODE, needs_node
 from tests.e2e.test_live import CHANGES, CONFIG, KEY, execution, line
 from tests.live import Server, served
 
-HERE = Path(__file__).parent
-NODE = shutil.which("node")
 ID = ids.encode(KEY)
 ONE = "subscription ($id: ID!) { executionUpdated(id: $id) { status } }"
 
-pytestmark = pytest.mark.skipif(
-    NODE is None or not (HERE / "node_modules").is_dir(),
-    reason="needs node and the packages of tests/compliance (make test)",
-)
+pytestmark = needs_node
 
 CLIENTS = {"graphql-ws": ("websocket.mjs", "ws"), "graphql-sse": ("events.mjs", "http")}
 every_client = pytest.mark.parametrize("client", CLIENTS)
