@@ -10,7 +10,12 @@ PEER_PINS := .ci/peers.txt
 # npm packages, for tests: real GraphQL clients, a browser's driver, a peer to be measured against.
 NODE := tests/compliance tests/browser tests/bench/mercurius
 
-.PHONY: install demo test lint schema clean
+# Tests that execute next to no GraphQL, and those that do: these run once more with compiled execution off.
+ADAPTERS := tests/adapters
+EXECUTING := tests/browser tests/compliance tests/docs tests/e2e tests/peers tests/unit \
+  tests/adapters/test_aws_iot_adapter.py tests/adapters/test_awx_parents.py
+
+.PHONY: install demo test test-adapters test-compiled test-interpreted lint schema clean
 
 $(VENV)/.installed: pyproject.toml $(PINS)
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "execution-gateway needs Python 3.11 or newer")'
@@ -36,8 +41,17 @@ install: $(VENV)/.installed
 demo: $(VENV)/.installed
 	exec $(BIN)/execution-gateway demo --port $(PORT)
 
-test: lint $(PEERS)/.installed $(NODE:%=%/node_modules/.installed)
-	$(BIN)/python -m pytest
+# The three can run at once: `make -j2 test`.
+test: test-adapters test-compiled test-interpreted
+
+test-adapters: lint
+	$(BIN)/python -m pytest $(ADAPTERS)
+
+test-compiled: lint $(PEERS)/.installed $(NODE:%=%/node_modules/.installed)
+	$(BIN)/python -m pytest --ignore $(ADAPTERS)
+
+test-interpreted: lint $(PEERS)/.installed $(NODE:%=%/node_modules/.installed)
+	EXECUTION_GATEWAY_COMPILE=0 $(BIN)/python -m pytest $(EXECUTING) --ignore tests/unit/execution
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

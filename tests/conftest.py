@@ -1,4 +1,6 @@
-"""Watches every simulator of the run (tests/adapters/request_shapes.py), and makes CI's runs repeatable."""
+"""Watches every simulator of the run (tests/adapters/request_shapes.py) and what becomes of every operation, and makes CI's
+runs repeatable.
+"""
 
 import os
 from collections.abc import Iterator
@@ -8,6 +10,7 @@ from hypothesis import settings
 
 from gateway.testing.simulator import RequestLog
 from tests.adapters import request_shapes
+from tests.differential.counting import executions
 
 # A submission stands or falls by the same examples every time; developers' machines go on looking for new ones.
 settings.register_profile("ci", derandomize=True)
@@ -21,3 +24,21 @@ def _requests_are_those_that_were_recorded() -> Iterator[None]:
     yield
     unproven = request_shapes.unproven()
     assert unproven == [], "adapters sent requests that no recording shows: list them in tests/adapters/request_shapes.py"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "falls_back: operations of this test are meant not to be compiled")
+
+
+@pytest.fixture(autouse=True)
+def _every_operation_is_compiled(request: pytest.FixtureRequest) -> Iterator[None]:
+    before = executions()
+    yield
+    if request.node.get_closest_marker("falls_back") is None:
+        left = executions() - before
+        silent = {f"{how}: {reason}": count for (how, reason), count in left.items() if not _meant(how, reason)}
+        assert silent == {}, "operations that graphql-core answered; if that is meant, mark the test: falls_back"
+
+
+def _meant(how: str, reason: str) -> bool:
+    return how == "compiled" or (how, reason) == ("interpreted", "introspection")
