@@ -14,7 +14,7 @@ import pytest
 import uvicorn
 import yaml
 from click.testing import CliRunner, Result
-from graphql import build_schema
+from graphql import build_client_schema, build_schema
 
 from adapters.awx import factory as awx
 from adapters.scale import factory as scale
@@ -105,6 +105,22 @@ def test_check_names_what_is_wrong_with_each_source(origins: dict[str, str], tmp
     assert SECRET not in result.output
 
 
+def test_check_for_programs(origins: dict[str, str], tmp_path: Path) -> None:
+    absent = awx_at("http://127.0.0.1:9", name="absent", timeout_seconds=0.5)
+    result = run("check", "--json", "--config", configured(tmp_path, awx_at(origins["awx"]), absent))
+    assert result.exit_code == 1
+    gone, tower = json.loads(result.stdout)
+    assert (tower["source"], tower["reachable"], tower["credentialsAccepted"], tower["problem"]) == (
+        "tower",
+        True,
+        True,
+        None,
+    )
+    assert tower["user"] == "admin"
+    assert (gone["reachable"], gone["version"], gone["credentialsAccepted"]) == (False, None, None)
+    assert gone["problem"].startswith("UNAVAILABLE: ")
+
+
 # --- query ---------------------------------------------------------------------------------------------------------
 
 
@@ -155,6 +171,25 @@ def test_schema_prints_the_schema() -> None:
     schema = build_schema(result.stdout)
     assert schema.query_type is not None
     assert {"executions", "jobs", "nodes", "entity", "sources"} <= set(schema.query_type.fields)
+
+
+def test_schema_for_programs() -> None:
+    built = build_client_schema(json.loads(run("schema", "--json").stdout)["data"])
+    assert set(built.type_map) == set(build_schema(run("schema").stdout).type_map)
+
+
+# --- completion ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_prints_a_script(shell: str) -> None:
+    result = run("completion", shell)
+    assert result.exit_code == 0
+    assert f"_EXECUTION_GATEWAY_COMPLETE={shell}_complete" in result.stdout
+
+
+def test_completion_knows_its_shells() -> None:
+    assert run("completion", "cmd").exit_code == 2
 
 
 # --- serve ---------------------------------------------------------------------------------------------------------
@@ -292,5 +327,5 @@ def test_a_configuration_is_needed() -> None:
 
 
 def test_help_and_version() -> None:
-    assert all(command in run("--help").output for command in ("serve", "demo", "check", "query", "schema"))
+    assert all(command in run("--help").output for command in ("serve", "demo", "check", "query", "schema", "completion"))
     assert "version" in run("--version").output
