@@ -316,7 +316,8 @@ class Stream:
         if self.frontier is None or here > self.frontier:
             if new or row.key in self._waiting:
                 self._waiting[row.key] = Entry(here, row, None)
-        elif new and (self._boundary is None or here > self._boundary):
+        elif new and (self._boundary is None or here > self._boundary) and self._matches(row):
+            # One that the filter drops is no loss, wherever it stands: a range on the sort key leaves out rows without one.
             self._damaged(SourceErrorCode.BAD_RESPONSE, "Its rows did not come in the order that it promised.")
 
     def _release(self, settled: Position | None) -> None:
