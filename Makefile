@@ -61,6 +61,7 @@ lint: $(VENV)/.installed-dev
 
 schema: $(VENV)/.installed
 	$(BIN)/execution-gateway schema > schema.graphql
+	$(BIN)/python -m tests.docs.reference > docs/reference.md
 
 clean:
 	rm -rf $(VENV) $(PEERS) $(NODE:%=%/node_modules) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
