@@ -489,7 +489,7 @@ class _Merge:
             taken=result.taken,
             scanned=stream.scanned if stream else 0,
             requests=(stream.meter.requests[name] if stream else 0) + result.other_requests,
-            total=result.total if self.totals and (not result.residual or self._read_whole(result)) else None,
+            total=result.total if self.totals else None,
             residual=result.residual,
             error=error,
             envelope=stream.envelope or None if stream else None,
@@ -512,12 +512,8 @@ class _Merge:
             return False
         if stream is not None and (stream.error or stream.damage):
             return False
-        return self._read_whole(result) or not result.residual
-
-    @staticmethod
-    def _read_whole(result: _Result) -> bool:
-        """Whether the total was counted by the gateway, after every filter."""
-        return result.stream is not None and result.stream.plan.order is not Guarantee.EXACT
+        read_whole = stream is not None and stream.plan.order is not Guarantee.EXACT
+        return read_whole or not result.residual
 
     def _streams(self) -> list[Stream]:
         return [result.stream for result in self.results.values() if result.stream is not None]

@@ -210,9 +210,7 @@ class SourceReport:
     taken: int = field("Rows taken from it into this page.")
     scanned: int = field("Rows read from it to fill this page, kept or not.")
     requests: int = field("Upstream requests made for this list; `extensions.upstream` counts everything.")
-    total: int | None = field(
-        "Its own total for the filter, where it says; null where the gateway filters after it.", name="totalCount"
-    )
+    total: int | None = field("Its own total for the pushed-down filter, where it says.", name="totalCount")
     residual: list[str] = field("Filter fields the gateway had to apply itself.", name="residualFilters")
     error = computed("What went wrong.", values.SourceError | None, lambda parent, _call: values.fault(parent.error))
     envelope: JSON | None = field("Envelope values that belong to no row (ThreatConnect countSuccess and countFailure).")
