@@ -105,7 +105,18 @@ async def _answer(file: ConfigFile, request: _Request) -> bool:
             click.echo(json.dumps({"errors": refused.errors}, indent=2, ensure_ascii=False))
         return False
     finally:
+        await _ended()
         await registry.aclose()
+
+
+async def _ended() -> None:
+    """End what goes on in the background: pollers would be cut off with their connections open."""
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        # What is ending already may be saying goodbye: a websocket that is cancelled twice stays open.
+        if not task.cancelling():
+            task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 class _Asker:
