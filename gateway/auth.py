@@ -19,13 +19,12 @@ from gateway.config import AuthSettings, BasicAuth, BearerAuth, HmacAuth, LoginA
 from gateway.errors import SourceError, SourceErrorCode
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """A source's answer, read whole. Names of headers are found in any case."""
 
     status: int
     headers: Mapping[str, str]
-    content: bytes
+    content: bytes | bytearray
 
 
 Send = Callable[[httpx.Request], Awaitable[Answer]]

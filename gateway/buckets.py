@@ -33,7 +33,7 @@ class Buckets:
             return None
         # Rows come sorted by time, mostly: the next is where the last one was.
         last = self._last
-        if last is None or not last.start.us <= instant.us < last.end.us:
+        if last is None or not last.start.moment <= instant.moment < last.end.moment:
             try:
                 start, end = self._limits(instant.us)
                 last = self._last = Bucket(Instant.from_us(start), Instant.from_us(end))

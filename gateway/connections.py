@@ -1,7 +1,8 @@
 """HTTP/1.1 connections to one source: kept alive, one request at a time, parsed by httptools (llhttp).
 
 What is ours here is the keeping of connections and the way of bytes from a socket into an answer; the protocol's grammar is
-llhttp's, which uvicorn reads requests with. Figures and reasons: docs/decisions/0011-upstream-engine.md.
+llhttp's, which uvicorn reads requests with. A body whose length its head tells is read by the socket to where it stays, and
+by nobody before. Figures and reasons: docs/decisions/0011-upstream-engine.md.
 """
 
 import asyncio
@@ -17,6 +18,8 @@ KEEP_ALIVE_SECONDS = 30.0
 _LONGEST_HEAD = 64 * 1024
 # An answer is handed over whole, unless it is larger than this: then it is read as fast as it is taken.
 _READ_AHEAD = 1024 * 1024
+# What is read at once of heads, and of bodies that do not tell their length.
+_SCRATCH = 64 * 1024
 
 
 class Place(NamedTuple):
@@ -30,14 +33,19 @@ class Place(NamedTuple):
 class Reply:
     """An answer as it arrives. ``ready`` is done when it failed, or all of it, or as much as is read ahead, is there."""
 
-    __slots__ = ("complete", "error", "headers", "length", "pieces", "ready", "status")
+    __slots__ = ("coded", "complete", "error", "headers", "length", "pieces", "placed", "ready", "status")
 
     def __init__(self, ready: "asyncio.Future[None]") -> None:
         self.status = 0
         self.headers: list[tuple[bytes, bytes]] = []
-        """As they came."""
-        self.pieces: list[bytes] = []
+        """As they came, their names in lower case."""
+        self.coded = False
+        """Whether one of them is Content-Encoding."""
+        self.pieces: list[bytes | bytearray] = []
         self.length = 0
+        """Bytes in ``pieces``."""
+        self.placed: bytearray | None = None
+        """All of its body and one byte more, until it is made the only one of ``pieces``."""
         self.complete = False
         self.error: httpx.TransportError | None = None
         self.ready = ready
@@ -48,7 +56,7 @@ class Reply:
             self.ready.set_result(None)
 
 
-class Connection(asyncio.Protocol):
+class Connection(asyncio.BufferedProtocol):
     """One connection. ``pool`` gets it back when an answer is complete."""
 
     def __init__(self, pool: "Connections", place: Place, loop: asyncio.AbstractEventLoop) -> None:
@@ -65,7 +73,13 @@ class Connection(asyncio.Protocol):
         self._in_body = False
         self._interim = False
         self._framed = False
+        self._length: int | None = None
+        """How long the body is, if the head tells."""
         self._paused = False
+        self._body: bytearray | None = None
+        """A body that is read where it stays."""
+        self._room = pool.scratch
+        """Where the socket is read to: what is missing of ``_body``, or what the parser is given."""
 
     # --- what is asked of it
 
@@ -74,12 +88,23 @@ class Connection(asyncio.Protocol):
         if self.fault is not None or self._transport is None:
             raise self.fault or httpx.ReadError("it is not connected")
         reply = self._reply = Reply(self._loop.create_future())
-        self._parser = httptools.HttpResponseParser(self)
-        self._head_length, self._in_body, self._interim, self._framed = 0, False, False, False
+        if self._parser is None:
+            self._parser = httptools.HttpResponseParser(self)
+        self._head_length, self._length = 0, None
+        self._in_body = self._interim = self._framed = False
         self._transport.write(request)
-        await self.wait(reply)
+        try:
+            await reply.ready
+        except asyncio.CancelledError:
+            self.abort()
+            raise
         if reply.error is not None and not reply.status:
             raise reply.error
+        if reply.placed is not None:
+            # Not sooner: as long as the loop tells of what it has read there, it holds on to it.
+            reply.placed.pop()
+            reply.pieces.append(reply.placed)
+            reply.placed = None
         return reply
 
     async def wait(self, reply: Reply) -> None:
@@ -108,24 +133,50 @@ class Connection(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
         self._pool.opened.add(self)
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - asyncio's
+        return self._room
+
+    def buffer_updated(self, nbytes: int) -> None:
         reply, parser = self._reply, self._parser
         if reply is None or parser is None:
-            # Nothing was asked: whatever this is, it would be taken for the next answer.
-            self.fault = httpx.RemoteProtocolError("it spoke unasked")
-            self.abort()
+            self._spoke_unasked()
+            return
+        if self._body is not None:
+            self._room = self._room[nbytes:]
+            if len(self._room) <= 1:
+                if not self._room:
+                    self._spoke_unasked()
+                reply.placed = self._body
+                self._completed(reply, parser)
             return
         if not self._in_body:
-            self._head_length += len(data)
+            self._head_length += nbytes
         try:
-            parser.feed_data(data)
+            parser.feed_data(self._room[:nbytes])
         except httptools.HttpParserUpgrade:
             self._failed(httpx.RemoteProtocolError("it changed the protocol"))
         except httptools.HttpParserError as error:
             self._failed(httpx.RemoteProtocolError(type(error).__name__))
         else:
-            if not self._in_body and self._head_length > _LONGEST_HEAD and self._reply is reply:
-                self._failed(httpx.RemoteProtocolError("its head is too long"))
+            if self._reply is not reply:
+                return
+            if not self._in_body:
+                if self._head_length > _LONGEST_HEAD:
+                    self._failed(httpx.RemoteProtocolError("its head is too long"))
+            elif self._length is not None and self._length <= _READ_AHEAD:
+                self._read_in_place(reply, self._length)
+
+    def _read_in_place(self, reply: Reply, length: int) -> None:
+        """Have the socket read the rest of a body to where it stays: the parser would copy it.
+
+        There is room for one byte more, so that what follows it is not left for the next answer.
+        """
+        first = b"".join(reply.pieces)
+        reply.pieces.clear()
+        reply.length = 0
+        self._body = bytearray(length + 1)
+        self._body[: len(first)] = first
+        self._room = memoryview(self._body)[len(first) :]
 
     def eof_received(self) -> bool:
         return False
@@ -134,6 +185,8 @@ class Connection(asyncio.Protocol):
         self.fault = self.fault or httpx.ReadError("the connection is closed")
         self._pool.forget(self)
         reply = self._reply
+        # It refers to its connection.
+        self._parser = None
         if reply is None:
             return
         if self._in_body and not self._framed and error is None:
@@ -152,13 +205,26 @@ class Connection(asyncio.Protocol):
 
     # --- what the parser tells
 
+    def on_message_begin(self) -> None:
+        if self._reply is None:
+            self._spoke_unasked()
+
     def on_header(self, name: bytes, value: bytes) -> None:
         reply = self._reply
-        if reply is None:
+        if reply is None or self._in_body:
+            # What follows a body (RFC 9110 section 6.5.1) says nothing about how it was read.
             return
+        name = name.lower()
         reply.headers.append((name, value))
-        if name.lower() in (b"content-length", b"transfer-encoding"):
-            self._framed = True
+        match name:
+            case b"content-encoding":
+                reply.coded = True
+            case b"content-length":
+                self._framed = True
+                # The parser refuses what is no number, what is told twice and what is told together with chunks.
+                self._length = int(value)
+            case b"transfer-encoding":
+                self._framed = True
 
     def on_headers_complete(self) -> None:
         reply, parser = self._reply, self._parser
@@ -169,6 +235,8 @@ class Connection(asyncio.Protocol):
             # An interim answer: the real one follows.
             self._interim = True
             reply.headers.clear()
+            reply.coded = False
+            self._framed, self._length = False, None
             return
         reply.status = status
         self._in_body = True
@@ -191,25 +259,41 @@ class Connection(asyncio.Protocol):
             self._interim = False
             self._head_length = 0
         elif reply is not None and parser is not None:
-            keep = parser.should_keep_alive()
-            self._finished(reply)
-            if keep and self.fault is None and not self._paused:
-                self._pool.keep(self)
-            else:
-                self.abort()
+            self._completed(reply, parser)
+
+    def _completed(self, reply: Reply, parser: httptools.HttpResponseParser) -> None:
+        keep = parser.should_keep_alive()
+        self._finished(reply)
+        if keep and self.fault is None and not self._paused:
+            self._pool.keep(self)
+        else:
+            self.abort()
 
     def _finished(self, reply: Reply) -> None:
-        self._reply = self._parser = None
+        self._rest()
         reply.complete = True
         reply.wake()
 
     def _failed(self, error: httpx.TransportError) -> None:
-        reply, self._reply, self._parser = self._reply, None, None
+        reply = self._reply
+        self._rest()
         self.fault = error
         if reply is not None:
             reply.error = error
             reply.wake()
         self.abort()
+
+    def _spoke_unasked(self) -> None:
+        """Whatever has come would be taken for the next answer."""
+        self.fault = httpx.RemoteProtocolError("it spoke unasked")
+        self.abort()
+
+    def _rest(self) -> None:
+        self._reply = None
+        if self._body is not None:
+            # Its parser still waits for the rest of it.
+            self._parser = self._body = None
+            self._room = self._pool.scratch
 
 
 class Connections:
@@ -217,6 +301,8 @@ class Connections:
 
     def __init__(self, tls: ssl.SSLContext) -> None:
         self._tls = tls
+        self.scratch = memoryview(bytearray(_SCRATCH))
+        """Shared by all: what a connection reads here is used before the loop reads for another."""
         self._idle: defaultdict[Place, list[Connection]] = defaultdict(list)
         self.opened: set[Connection] = set()
         """Those that are connected."""

@@ -137,11 +137,14 @@ class CursorCodec:
         whole = orjson.dumps((_VERSION, fingerprint, None, like.now, _noted(like), like.totals, _NOTHING, ""))
         head = orjson.dumps((_VERSION, fingerprint))[:-1] + b","
         tail = whole[len(head) + len(b"null") :]
-        key, dumps = self._key, orjson.dumps
+        # What all of them begin with is digested once.
+        begun, dumps = blake2b(head, digest_size=_MAC_BYTES, key=self._key), orjson.dumps
 
         def write(boundary: Position) -> str:
-            payload = head + dumps(boundary) + tail
-            return _text(blake2b(payload, digest_size=_MAC_BYTES, key=key).digest() + payload)
+            rest = dumps(boundary) + tail
+            mac = begun.copy()
+            mac.update(rest)
+            return _text(mac.digest() + head + rest)
 
         return write
 
@@ -190,4 +193,4 @@ _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
 def _text(data: bytes) -> str:
     """base64url without padding."""
-    return b2a_base64(data, newline=False).rstrip(b"=").translate(_URL_SAFE).decode("ascii")
+    return b2a_base64(data, newline=False).translate(_URL_SAFE, b"=").decode("ascii")

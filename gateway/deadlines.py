@@ -6,7 +6,7 @@ all are taken back, so here one timer waits for the earliest deadline and looks 
 
 import asyncio
 from collections.abc import Awaitable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
@@ -14,39 +14,62 @@ T = TypeVar("T")
 _TICK_SECONDS = 0.001
 
 
+class _Waiting:
+    """Work that a task waits for until ``when``."""
+
+    __slots__ = ("canceled_before", "late", "task", "when")
+
+    def __init__(self, task: "asyncio.Task[Any]", when: float) -> None:
+        self.task = task
+        self.when = when
+        self.late = False
+        self.canceled_before = task.cancelling()
+
+
 class Deadlines:
     """The deadlines of whoever shares a source's client."""
 
     def __init__(self) -> None:
-        self._pending: dict[asyncio.Timeout, float] = {}
+        self._pending: set[_Waiting] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._goes_off = 0.0
 
     async def until(self, when: float, work: Awaitable[T]) -> T:
         """The result of ``work``, which is canceled at ``when`` (on the event loop's clock). Raises TimeoutError then."""
-        async with asyncio.timeout(None) as timeout:
-            self._pending[timeout] = when
-            self._wake_at(when)
-            try:
-                return await work
-            finally:
-                self._pending.pop(timeout, None)
+        task = asyncio.current_task()
+        if task is None:
+            raise RuntimeError("a deadline needs a task that it can cancel")
+        waiting = _Waiting(task, when)
+        self._pending.add(waiting)
+        self._wake_at(when)
+        try:
+            return await work
+        except asyncio.CancelledError as canceled:
+            # As asyncio.timeout tells its own cancellation from somebody else's.
+            if waiting.late and task.cancelling() - 1 <= waiting.canceled_before:
+                raise TimeoutError from canceled
+            raise
+        finally:
+            self._pending.discard(waiting)
+            if waiting.late:
+                task.uncancel()
 
     def _wake_at(self, when: float) -> None:
         loop = asyncio.get_running_loop()
         if self._timer is not None:
             # The timer of a loop that has ended will not go off.
-            if self._loop is loop and self._timer.when() <= when:
+            if self._loop is loop and self._goes_off <= when:
                 return
             self._timer.cancel()
-        self._loop, self._timer = loop, loop.call_at(when, self._look)
+        self._loop, self._timer, self._goes_off = loop, loop.call_at(when, self._look), when
 
     def _look(self) -> None:
         self._timer = None
         now = asyncio.get_running_loop().time()
-        for timeout, when in list(self._pending.items()):
-            if when <= now + _TICK_SECONDS:
-                del self._pending[timeout]
-                timeout.reschedule(now)
+        for waiting in [each for each in self._pending if each.when <= now + _TICK_SECONDS]:
+            self._pending.discard(waiting)
+            waiting.late = True
+            waiting.task.cancel()
         if self._pending:
-            self._wake_at(min(self._pending.values()))
+            self._wake_at(min(each.when for each in self._pending))

@@ -58,20 +58,32 @@ class FastTransport(httpx.AsyncBaseTransport):
 
 
 class Arrived(httpx.Response):
-    """An answer whose parts are made when somebody looks. ``fields`` are its headers, ``whole`` is all of its body."""
+    """An answer whose parts are made when somebody looks.
+
+    ``fields`` are its headers; ``whole`` is all of its body as it is, if it came so and all of it is there.
+    """
 
     def __init__(self, connection: Connection, reply: Reply) -> None:
         # httpx.Response's own would look through headers that nobody reads.
         self.status_code = reply.status
-        self.stream = _Body(connection, reply)
-        self.fields = Fields(reply.headers)
         self.extensions = {}
         self.history = []
         self.is_closed = False
         self.is_stream_consumed = False
+        self._connection = connection
         self._reply = reply
         self._request = None
         self._num_bytes_downloaded = 0
+
+    @property
+    def stream(self) -> "_Body":  # type: ignore[override] # an attribute in httpx
+        """Its body as it comes; all that ask get pieces of the one."""
+        return _Body(self._connection, self._reply)
+
+    @property
+    def fields(self) -> "Fields":
+        """Its headers, for few looks."""
+        return Fields(self._reply.headers)
 
     @property
     def headers(self) -> httpx.Headers:  # type: ignore[override] # an attribute in httpx
@@ -80,34 +92,36 @@ class Arrived(httpx.Response):
         return httpx.Headers(self._reply.headers, encoding="iso-8859-1")
 
     @property
-    def whole(self) -> bytes | None:
-        """Its body, if all of it is there already."""
+    def whole(self) -> bytes | bytearray | None:
+        """Its body, if it is not compressed and all of it is there."""
         reply = self._reply
-        if not reply.complete or reply.error is not None:
+        if reply.coded or not reply.complete or reply.error is not None:
             return None
         return reply.pieces[0] if len(reply.pieces) == 1 else b"".join(reply.pieces)
 
 
 class Fields(Mapping[str, str]):
-    """Headers by name, in any case; those that came more than once are joined (RFC 9110 section 5.3)."""
+    """Headers by name, in any case; those that came more than once are joined (RFC 9110 section 5.3).
 
-    __slots__ = ("_values",)
+    ``raw`` are names in lower case with their values. One or two are ever looked at: no table of them is made.
+    """
+
+    __slots__ = ("_raw",)
 
     def __init__(self, raw: Sequence[tuple[bytes, bytes]]) -> None:
-        values: dict[str, str] = {}
-        for name, value in raw:
-            key, text = name.lower().decode("iso-8859-1"), value.decode("iso-8859-1")
-            values[key] = f"{values[key]}, {text}" if key in values else text
-        self._values = values
+        self._raw = raw
 
     def __getitem__(self, name: str) -> str:
-        return self._values[name.lower()]
+        wanted = name.lower().encode()
+        if values := [value for key, value in self._raw if key == wanted]:
+            return b", ".join(values).decode("iso-8859-1")
+        raise KeyError(name)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._values)
+        return iter(dict.fromkeys(key.decode("iso-8859-1") for key, _ in self._raw))
 
     def __len__(self) -> int:
-        return len(self._values)
+        return len({key for key, _ in self._raw})
 
 
 class _Body(httpx.AsyncByteStream):
@@ -122,7 +136,7 @@ class _Body(httpx.AsyncByteStream):
         while True:
             if reply.pieces:
                 pieces, reply.pieces, reply.length = reply.pieces, [], 0
-                yield pieces[0] if len(pieces) == 1 else b"".join(pieces)
+                yield b"".join(pieces)
             elif reply.error is not None:
                 raise reply.error
             elif reply.complete:

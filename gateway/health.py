@@ -59,13 +59,15 @@ class Observed:
             state = SourceState.DOWN
         elif seconds > _SLOW_SECONDS:
             state = SourceState.DEGRADED
+        before = None if self._last is None else self._last[0]
         # Every request is noted, few are looked at: the rest of the work is left to who looks.
         self._last = state, time.time_ns() // 1000, seconds, error
         outcome = "OK" if error is None else error.code.value
         if (counter := self._outcomes.get(outcome)) is None:
             counter = self._outcomes[outcome] = UPSTREAM.labels(self._source, outcome)
         counter.inc()
-        self._up.set(state is not SourceState.DOWN)
+        if state is not before:
+            self._up.set(state is not SourceState.DOWN)
         self._seconds.observe(seconds)
 
     # Made when there is something to show: a source that was never asked is neither up nor down.

@@ -1,4 +1,4 @@
-"""Instants: an integer for ordering beside the text that is sent out, so that nothing is formatted per row."""
+"""Instants: what orders them beside the text that is sent out, so that nothing is formatted per row."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -19,12 +19,18 @@ _MAX_EPOCH_SECONDS = 10**11
 class Instant(Struct, frozen=True, order=True, gc=False):
     """A point in time.
 
-    ``us`` counts microseconds since 1970-01-01T00:00:00Z; ``text`` is RFC 3339 in UTC with the suffix Z and only the
-    fraction digits that the source sent.
+    ``moment`` is aware and in UTC, to the microsecond; ``text`` is RFC 3339 in UTC with the suffix Z and only the fraction
+    digits that the source sent.
     """
 
-    us: int
+    moment: datetime
     text: str
+
+    @property
+    def us(self) -> int:
+        """Microseconds since 1970-01-01T00:00:00Z. Worked out when asked for: most instants are only shown."""
+        since = self.moment - _EPOCH
+        return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -32,11 +38,10 @@ class Instant(Struct, frozen=True, order=True, gc=False):
         # Rows hold several instants each, nearly all canonical: what stands between the digits tells which are, in half of
         # the time that the pattern takes. That all the rest are digits, fromisoformat sees to.
         if text[4:20:3] in _CANONICAL_MARKS and text[-1] == "Z" and len(text) in _CANONICAL_LENGTHS:
-            since = _read(text) - _EPOCH
-            return cls((since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds, text)
+            return cls(_read(text), text)
         if not _RFC_3339.match(text):
             raise ValueError(f"{text!r} is not an RFC 3339 instant with an offset")
-        return cls.from_us((datetime.fromisoformat(text.upper()) - _EPOCH) // _MICROSECOND)
+        return cls.from_datetime(_read(text.upper()))
 
     @classmethod
     def from_us(cls, us: int) -> Self:
@@ -47,7 +52,7 @@ class Instant(Struct, frozen=True, order=True, gc=False):
             raise ValueError(f"{us} microseconds is not a representable instant") from error
         text = moment.strftime("%Y-%m-%dT%H:%M:%S").zfill(19)
         fraction = f".{us % 1_000_000:06d}".rstrip("0").rstrip(".")
-        return cls(us, f"{text}{fraction}Z")
+        return cls(moment, f"{text}{fraction}Z")
 
     @classmethod
     def from_datetime(cls, moment: datetime) -> Self:

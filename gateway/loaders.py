@@ -12,13 +12,14 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Protocol, TypeVar, cast, runtime_checkable
 
-from aiodataloader import DataLoader
+from aiodataloader import DataLoader, Loader, dispatch_queue
 
 from gateway.errors import SourceError, SourceErrorCode
 from gateway.model import Entity, Execution, Key
 from gateway.registry import Registry, Source
 from gateway.spi import Fetched, LogPage, LogQuery, SupportsLogBatches, internal_error, supports
 
+K = TypeVar("K")
 T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
@@ -66,6 +67,16 @@ class _Begun:
     execution: Execution = field(compare=False)
 
 
+class _Batches(DataLoader[K, T]):
+    """A DataLoader that sends its batches off at the same moment as any other, but without a task to do so."""
+
+    def do_resolve_reject(self, key: K, future: "asyncio.Future[T]") -> None:
+        self._queue.append(Loader(key, future))
+        if len(self._queue) == 1:
+            # Two turns of the loop, so that those who were answered together can ask together again.
+            self.loop.call_soon(self.loop.call_soon, dispatch_queue, self)
+
+
 class Loaders:
     """The loaders of one request."""
 
@@ -78,19 +89,19 @@ class Loaders:
 
     @cached_property
     def _entities(self) -> DataLoader[Key, Answer]:
-        return DataLoader(self._load_entities)
+        return _Batches(self._load_entities)
 
     @cached_property
     def _full(self) -> DataLoader[Key, Answer]:
-        return DataLoader(self._load_full)
+        return _Batches(self._load_full)
 
     @cached_property
     def _latest(self) -> DataLoader[Key, Answer]:
-        return DataLoader(self._load_latest)
+        return _Batches(self._load_latest)
 
     @cached_property
     def _logs(self) -> DataLoader["_Begun", LogPage | SourceError]:
-        return DataLoader(self._load_logs)
+        return _Batches(self._load_logs)
 
     async def entity(self, key: Key) -> Answer:
         """An entity at the strength of a list row."""
@@ -183,35 +194,30 @@ class Loaders:
     async def _by_source(
         self, keys: list[Key], read: Callable[[Source, Sequence[Key]], Awaitable[Sequence[Answer]]]
     ) -> list[Answer]:
-        groups: defaultdict[str, list[Key]] = defaultdict(list)
+        groups: dict[str, list[Key]] = {}
         for key in keys:
-            groups[key.source].append(key)
-
-        async def one(name: str, own: list[Key]) -> Sequence[Answer]:
-            try:
-                answers = await read(self._registry.sources[name], own)
-            except SourceError as error:
-                error.source = error.source or name
-                return [error] * len(own)
-            except Exception:  # noqa: BLE001 - a third party's bug must cost no more than its own keys
-                _log.exception("adapter of source %s failed", name)
-                return [internal_error(name)] * len(own)
-            if len(answers) != len(own):
-                _log.error("adapter of source %s answered %d of %d keys", name, len(answers), len(own))
-                return [internal_error(name)] * len(own)
-            return answers
-
+            groups.setdefault(key.source, []).append(key)
         if len(groups) == 1:
-            (only,) = groups.items()
-            results = [await one(*only)]
-        else:
-            results = await asyncio.gather(*(one(name, own) for name, own in groups.items()))
-        found = {
-            key: answer
-            for own, answers in zip(groups.values(), results, strict=True)
-            for key, answer in zip(own, answers, strict=True)
-        }
-        return [found[key] for key in keys]
+            return list(await self._of_source(keys[0].source, keys, read))
+        results = await asyncio.gather(*(self._of_source(name, own, read) for name, own in groups.items()))
+        found = {name: iter(answers) for name, answers in zip(groups, results, strict=True)}
+        return [next(found[key.source]) for key in keys]
+
+    async def _of_source(
+        self, name: str, own: Sequence[Key], read: Callable[[Source, Sequence[Key]], Awaitable[Sequence[Answer]]]
+    ) -> Sequence[Answer]:
+        try:
+            answers = await read(self._registry.sources[name], own)
+        except SourceError as error:
+            error.source = error.source or name
+            return [error] * len(own)
+        except Exception:  # noqa: BLE001 - a third party's bug must cost no more than its own keys
+            _log.exception("adapter of source %s failed", name)
+            return [internal_error(name)] * len(own)
+        if len(answers) != len(own):
+            _log.error("adapter of source %s answered %d of %d keys", name, len(answers), len(own))
+            return [internal_error(name)] * len(own)
+        return answers
 
 
 async def _many(loader: "DataLoader[Key, Answer]", keys: Sequence[Key]) -> list[Answer]:

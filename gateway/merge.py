@@ -9,8 +9,10 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
-from heapq import heapify, heappop, heapreplace
+from itertools import chain
 from typing import Any
+
+from msgspec import Struct
 
 from gateway.cache import KeptScans
 from gateway.config import BudgetSettings
@@ -31,7 +33,7 @@ from gateway.query import (
     position_value,
 )
 from gateway.spi import Adapter, Guarantee, ScanPlan, SupportsDiscovery, SupportsTql, internal_error, supports
-from gateway.stream import Entry, Stream
+from gateway.stream import Entry, Stream, place_of
 from gateway.transport import Meter, current_meter, metered
 
 _log = logging.getLogger(__name__)
@@ -74,8 +76,7 @@ class SourceReport:
     envelope: Mapping[str, Any] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class MergeSource:
+class MergeSource(Struct, frozen=True):
     """One source to merge. ``trusted`` is False once it broke a promised order: then it is scanned and sorted."""
 
     name: str
@@ -84,8 +85,7 @@ class MergeSource:
     trusted: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class MergedPage:
+class MergedPage(Struct, frozen=True):
     """A page: ``rows``, the place and the cursor of each, and ``end``, from where to go on (None: nowhere to go on from).
 
     ``total`` is exact or None. ``disordered`` names sources that broke their order while this page was read. Cursors are
@@ -120,8 +120,7 @@ class _Result:
     caveat: SourceError | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Planned:
+class _Planned(Struct, frozen=True):
     """How a source would answer ``query``, which is narrowed to it; no plan where nothing of it can match.
 
     ``requests`` were sent to learn what it can do.
@@ -155,7 +154,7 @@ async def _planned(source: MergeSource, query: ListQuery) -> _Planned:
             await adapter.discover(query.kind)
     except Exception:  # noqa: BLE001 - without it the source does less: a third party's bug must cost no more than that
         _log.exception("adapter of source %s failed to learn what its server can do", source.name)
-    return replace(planned, plan=adapter.plan(planned.query), requests=meter.requests[source.name])
+    return _Planned(planned.query, adapter.plan(planned.query), meter.requests[source.name])
 
 
 async def _plans(sources: Sequence[MergeSource], query: ListQuery) -> list[_Planned]:
@@ -210,6 +209,7 @@ class _Merge:
         self.kept = kept
         self.sources = sources
         self.results: dict[str, _Result] = {}
+        self.streams: list[Stream] = []
         self.taken: list[Entry] = []
         self.shown = set(after.shown) if after else set()
 
@@ -241,6 +241,7 @@ class _Merge:
                 count=self.totals and plan.counts and self._counts_along,
                 kept=self.kept,
             )
+            self.streams.append(result.stream)
         self.results[name] = result
 
     async def run(self, sources: Mapping[str, MergeSource]) -> MergedPage:
@@ -251,7 +252,7 @@ class _Merge:
         return self._page()
 
     async def aclose(self) -> None:
-        for stream in self._streams():
+        for stream in self.streams:
             await stream.aclose()
 
     @property
@@ -267,54 +268,39 @@ class _Merge:
     # --- merging
 
     async def _merge(self) -> None:
-        streams = self._streams()
+        streams = self.streams
         self._note_failures()
         if self.query.order.field is not OrderField.NATIVE:
             # Every source's first row is needed before any row can be placed. In native order sources come one by one.
             await _all([stream.fill() for stream in streams])
             self._note_failures()
-        # Whose next row stands first; a stream's floor changes only when it is taken from or filled.
-        heap = [(stream.floor, index) for index, stream in enumerate(streams) if stream.buffer or not stream.done]
-        heapify(heap)
-        limit = self._limit()
-        while heap and len(self.taken) < self.first:
-            index = heap[0][1]
-            stream = streams[index]
-            if stream.buffer:
-                # All rows in a row that stand before the next of any other stream.
-                others = min(heap[1:3], default=None)
-                if not self._take(stream, limit, others, index):
-                    return
-            else:
-                await stream.fill()
-                self._note_failures()
-            if stream.buffer:
-                heapreplace(heap, (stream.buffer[0].position, index))
-                continue
-            if stream.cut:
-                limit = self._limit()
-            if stream.done:
-                heappop(heap)
-            else:
-                heapreplace(heap, (stream.floor, index))
+        while True:
+            # Where the first row may stand that is not read yet. In native order sources are read one by one.
+            unread = min(((stream.floor, index) for index, stream in enumerate(streams) if not stream.done), default=None)
+            if not self._take(streams, None if unread is None else unread[0]) or unread is None:
+                return
+            await streams[unread[1]].fill()
+            self._note_failures()
 
-    def _take(self, stream: Stream, limit: Position | None, others: tuple[Position, int] | None, index: int) -> bool:
-        """Take rows of a stream up to the next of ``others``, or to the page's end; False where ``limit`` ends the page."""
-        buffer, taken, first, before = stream.buffer, self.taken, self.first, len(self.taken)
-        result, within, watches = self.results[stream.source], True, self._watches
-        while buffer and len(taken) < first:
-            place = buffer[0].position
-            if limit is not None and place > limit:
-                within = False
+    def _take(self, streams: Sequence[Stream], floor: Position | None) -> bool:
+        """Take the rows before ``floor`` (None: all are read); whether the page goes on from there."""
+        limit = self._limit()
+        end = floor if limit is None else limit if floor is None else min(floor, limit)
+        while (room := self.first - len(self.taken)) > 0:
+            ready = [rows for stream in streams if (rows := stream.upto(end, room))]
+            if not ready:
                 break
-            if others is not None and (place, index) > others:
-                break
-            entry = stream.take()
-            if watches and (place[1] == _KEYLESS or self.shown) and self._shown_before(entry):
-                continue
-            taken.append(entry)
-        result.taken += len(taken) - before
-        return within
+            rows = ready[0] if len(ready) == 1 else sorted(chain.from_iterable(ready), key=place_of)[:room]
+            for stream in streams:
+                self.results[stream.source].taken += stream.take_upto(rows[-1].position)
+            if self._watches and (self.shown or rows[0].position[1] == _KEYLESS):
+                rows = [entry for entry in rows if not self._shown_before(entry)]
+            self.taken += rows
+        if room <= 0:
+            return False
+        # A row before the floor that was left is one behind the limit.
+        left = min((stream.buffer[0].position for stream in streams if stream.buffer), default=None)
+        return left is None or (floor is not None and left > floor)
 
     @property
     def _watches(self) -> bool:
@@ -327,14 +313,16 @@ class _Merge:
         if entry.position[0]:
             return False
         if position_value(entry.position, order) is not None:
-            return bool(self.shown) and digest(entry.row.key) in self.shown
+            before = bool(self.shown) and digest(entry.row.key) in self.shown
+            self.results[entry.position[2]].taken -= before
+            return before
         if len(self.shown) < _SHOWN:
             self.shown.add(digest(entry.row.key))
         return False
 
     def _limit(self) -> Position | None:
         """How far rows may be placed: a source cut short by its budget may still have rows right after its frontier."""
-        frontiers = [stream.frontier for stream in self._streams() if stream.cut and not stream.buffer and stream.progressed]
+        frontiers = [stream.frontier for stream in self.streams if stream.cut and not stream.buffer and stream.progressed]
         return min((frontier for frontier in frontiers if frontier is not None), default=None)
 
     def _note_failures(self) -> None:
@@ -382,14 +370,14 @@ class _Merge:
 
     def _page(self) -> MergedPage:
         boundary = self._end_boundary()
-        for stream in self._streams():
+        for stream in self.streams:
             stream.settle(boundary)
         for result in self.results.values():
             self._settle_total(result)
         totals = {name: result.total for name, result in self.results.items() if result.total is not None}
         end = None
         if boundary is not None and self.first > 0:
-            hints = {stream.source: stream.hint for stream in self._streams() if stream.hint is not None}
+            hints = {stream.source: stream.hint for stream in self.streams if stream.hint is not None}
             end = Cursor(boundary, self.now, self._notes(boundary), totals, hints, frozenset(self.shown))
         return MergedPage(
             rows=[entry.row for entry in self.taken],
@@ -401,7 +389,7 @@ class _Merge:
             has_next=self._has_next(),
             reports={name: self._report(name, result) for name, result in self.results.items()},
             total=self._total(),
-            disordered=frozenset(stream.source for stream in self._streams() if stream.disordered),
+            disordered=frozenset(stream.source for stream in self.streams if stream.disordered),
         )
 
     def _cursors(self, totals: Mapping[str, int], end: Cursor | None) -> Callable[[int], Cursor]:
@@ -425,7 +413,7 @@ class _Merge:
 
     def _has_next(self) -> bool:
         return (
-            any(stream.buffer or not stream.done or (stream.cut and stream.progressed) for stream in self._streams())
+            any(stream.buffer or not stream.done or (stream.cut and stream.progressed) for stream in self.streams)
             and self.first > 0
         )
 
@@ -514,9 +502,6 @@ class _Merge:
             return False
         read_whole = stream is not None and stream.plan.order is not Guarantee.EXACT
         return read_whole or not result.residual
-
-    def _streams(self) -> list[Stream]:
-        return [result.stream for result in self.results.values() if result.stream is not None]
 
 
 async def _all(coroutines: Sequence[Coroutine[Any, Any, None]]) -> None:

@@ -55,6 +55,11 @@ class ExecutionOutcome(Documented):
 class ExecutionStatus(Documented):
     """The unified run state. Total: every word of every source maps to exactly one value."""
 
+    phase: ExecutionPhase
+    """A total function of the status."""
+    outcome: ExecutionOutcome | None
+    """A total function of the status; None while it has not ended."""
+
     PENDING = "PENDING", "Known to the source, not yet accepted for dispatch (new, blocked, awaiting a scheduler)."
     QUEUED = "QUEUED", "Accepted, waiting to execute: in a queue, assigned to a worker, or being prepared."
     RUNNING = "RUNNING", "Executing."
@@ -67,16 +72,6 @@ class ExecutionStatus(Documented):
     CANCELED = "CANCELED", "Stopped on request."
     SKIPPED = "SKIPPED", "Will never execute although nobody canceled it: its target went away (AWS IoT REMOVED)."
     UNKNOWN = "UNKNOWN", "The source sent a word this gateway does not know. Never an error; see `rawStatus`."
-
-    @property
-    def phase(self) -> ExecutionPhase:
-        """A total function of the status."""
-        return _PHASES[self]
-
-    @property
-    def outcome(self) -> ExecutionOutcome | None:
-        """A total function of the status; None while it has not ended."""
-        return _OUTCOMES.get(self)
 
 
 _S, _P, _O = ExecutionStatus, ExecutionPhase, ExecutionOutcome
@@ -103,6 +98,8 @@ _OUTCOMES = {
     _S.SKIPPED: _O.CANCEL,
     _S.ERRORED: _O.ERROR,
 }
+for _status in ExecutionStatus:
+    _status.phase, _status.outcome = _PHASES[_status], _OUTCOMES.get(_status)
 
 
 class JobState(Documented):
@@ -265,7 +262,8 @@ class HostTaskCounts(Struct, frozen=True, gc=False):
     skipped: int = 0
 
 
-class Job(Struct, frozen=True, kw_only=True, gc=False):
+# Not keyword-only, so that gateway.records can make many rows by position. Everyone else names the fields.
+class Job(Struct, frozen=True, gc=False):
     """What can be executed: the thing that has executions."""
 
     key: Key
@@ -285,7 +283,7 @@ class Job(Struct, frozen=True, kw_only=True, gc=False):
     known: frozenset[str] | None = None
 
 
-class Node(Struct, frozen=True, kw_only=True, gc=False):
+class Node(Struct, frozen=True, gc=False):
     """A machine or device that takes part in executions."""
 
     key: Key
@@ -309,7 +307,7 @@ class NodeResult(Struct, frozen=True, kw_only=True, gc=False):
     tasks: HostTaskCounts | None = None
 
 
-class Execution(Struct, frozen=True, kw_only=True, gc=False):
+class Execution(Struct, frozen=True, gc=False):
     """One run of a job. ``parent`` is the execution that launched it as a step of its own.
 
     ``nodes`` holds what the record itself tells (executor, controller, a device); ``targets_elsewhere`` says that more

@@ -51,12 +51,16 @@ class Outgoing(httpx.Request):
         self.place = service.place
         self.target = target
         self.extensions = {}
-        self.stream = httpx.ByteStream(content)
         self._content = content
         self._origin = service.origin
         self._prepared = prepared
         self._changed: httpx.Headers | None = None
         self._url: httpx.URL | None = None
+
+    @property
+    def stream(self) -> httpx.ByteStream:  # type: ignore[override] # an attribute in httpx
+        """Its content, for other transports than the gateway's own."""
+        return httpx.ByteStream(self._content)
 
     @property
     def url(self) -> httpx.URL:

@@ -3,7 +3,7 @@
 Filter parts are named as in the schema (``status``, ``createdAt`` ...), because reports name them to people.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import Enum
 from operator import attrgetter
@@ -37,7 +37,7 @@ class TextMatch:
     @property
     def parts(self) -> int:
         """How many of the four parts are given."""
-        return sum(part is not None for part in (self.equals, self.among, self.starts_with, self.contains))
+        return 4 - (self.equals, self.among, self.starts_with, self.contains).count(None)
 
     def matches(self, text: str | None) -> bool:
         """Whether ``text`` satisfies every part; None satisfies none."""
@@ -49,6 +49,12 @@ class TextMatch:
             and (self.starts_with is None or text.lower().startswith(self.starts_with.lower()))
             and (self.contains is None or self.contains.lower() in text.lower())
         )
+
+    def test(self) -> Callable[[str | None], bool]:
+        """``matches`` for many texts."""
+        names = self.among
+        # The names of a table's filter, mostly. None is in no set of texts.
+        return self.matches if names is None or self.parts > 1 else names.__contains__
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +76,9 @@ class InstantRange:
             and (self.start is None or self.start <= instant.us)
             and (self.end is None or instant.us < self.end)
         )
+
+
+_CONDITIONS = (TextMatch, InstantRange)
 
 
 # --- filters -------------------------------------------------------------------------------------------------------
@@ -109,7 +118,8 @@ class ExecutionFilter:
         if (jobs := self.jobs) is not None:
             yield "jobId", lambda row: row.job is not None and row.job.key in jobs
         if (name := self.name) is not None:
-            yield "name", lambda row: name.matches(row.name)
+            named = name.test()
+            yield "name", lambda row: named(row.name)
         if (nodes := self.nodes) is not None:
             yield "nodeId", lambda row: any(result.node.key in nodes for result in row.nodes)
         if (node_name := self.node_name) is not None:
@@ -198,10 +208,12 @@ def impossible(given: Filter) -> bool:
     """Whether no row of any source can match, so that none is asked."""
     for name in given.__slots__:
         part = getattr(given, name)
+        if part is None:
+            continue
         if isinstance(part, frozenset):
             if not part:
                 return True
-        elif isinstance(part, TextMatch | InstantRange) and part.impossible:
+        elif isinstance(part, _CONDITIONS) and part.impossible:
             return True
     return False
 
@@ -295,20 +307,18 @@ def position(value: int | None, order: Order, source: str, tie: Tie, zone: int =
     return (zone, -key if order.descending else key, source, tie)
 
 
-def places(kind: Kind, order: Order, source: str, zone: int = 0) -> Callable[[Any], Position]:
-    """The function that says where a row of a list stands: ``position`` of its ``order_value``, for many rows."""
+def places(kind: Kind, order: Order, source: str, zone: int = 0) -> Callable[[Iterable[Any]], list[Position]]:
+    """The function that says where the rows of a list stand: ``position`` of the ``order_value`` of each."""
     if zone or order.field is OrderField.NATIVE:
-        return lambda row: (zone, 0, source, row.tie)
+        return lambda rows: [(zone, 0, source, row.tie) for row in rows]
     if order.field is OrderField.DURATION:
-        return lambda row: position(order_value(row, order.field), order, source, row.tie)
+        return lambda rows: [position(order_value(row, order.field), order, source, row.tie) for row in rows]
     instant_of = attrgetter("created_at" if kind == "job" else order.field.value.lower())
     sign = -1 if order.descending else 1
 
-    def place(row: Any) -> Position:
-        instant = instant_of(row)
-        return (0, sign * (_NEVER if instant is None else instant.us), source, row.tie)
-
-    return place
+    return lambda rows: [
+        (0, sign * (_NEVER if (instant := instant_of(row)) is None else instant.us), source, row.tie) for row in rows
+    ]
 
 
 def position_value(at: Position, order: Order) -> int | None:

@@ -9,7 +9,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, reduce
 from operator import or_
-from typing import Any, Generic, TypeVar, get_args
+from types import MappingProxyType
+from typing import Any, ClassVar, Generic, TypeAlias, TypeVar, get_args
 
 import msgspec
 from msgspec import Raw, Struct
@@ -17,8 +18,8 @@ from msgspec import Raw, Struct
 from gateway.auth import Answer
 from gateway.errors import SourceError
 from gateway.model import Entity, Execution, Job, Kind, Node
-from gateway.query import Filter, ListQuery, OrderField
-from gateway.transport import SourceClient
+from gateway.query import ListQuery, OrderField
+from gateway.transport import SourceClient, decoder_of
 
 C = TypeVar("C")
 R = TypeVar("R", bound=Struct)
@@ -86,9 +87,18 @@ def wanted(query: ListQuery) -> frozenset[str] | None:
     """
     if not query.fields:
         return None
-    shown = frozenset(ENTITIES[query.kind].__struct_fields__) - _OF_THE_MODEL
-    names = {"key", "tie", *_read_by_filter(query.filter), *_read_by_order(query)}
-    for field in query.fields:
+    parts = tuple(part for part, _ in query.filter.predicates())
+    return _attributes(query.kind, query.fields, parts, query.order.field)
+
+
+# Queries differ in what they ask for, but hardly in what they show.
+@lru_cache(maxsize=256)
+def _attributes(kind: Kind, fields: frozenset[str], parts: tuple[str, ...], order: OrderField) -> frozenset[str] | None:
+    shown = frozenset(ENTITIES[kind].__struct_fields__) - _OF_THE_MODEL
+    names = {"key", "tie", *_read_by_order(kind, order)}
+    for part in parts:
+        names.update(_READ_BY_PART[part])
+    for field in fields:
         if field in _BEHIND:
             names.update(_BEHIND[field])
         elif field in shown:
@@ -98,15 +108,11 @@ def wanted(query: ListQuery) -> frozenset[str] | None:
     return frozenset(names)
 
 
-def _read_by_filter(given: Filter) -> Iterable[str]:
-    return (name for part, _ in given.predicates() for name in _READ_BY_PART[part])
-
-
-def _read_by_order(query: ListQuery) -> tuple[str, ...]:
-    if query.kind == "execution" or query.order.field is OrderField.NATIVE:
-        return _READ_BY_ORDER[query.order.field]
+def _read_by_order(kind: Kind, order: OrderField) -> tuple[str, ...]:
+    if kind == "execution" or order is OrderField.NATIVE:
+        return _READ_BY_ORDER[order]
     # Whatever else is asked, jobs are sorted by createdAt and nodes have no instant (gateway.query.order_value).
-    return ("created_at",) if query.kind == "job" else ()
+    return ("created_at",) if kind == "job" else ()
 
 
 # --- how records become rows ---------------------------------------------------------------------------------------
@@ -121,6 +127,23 @@ class Made(Generic[C, R]):
 
     fields: tuple[str, ...]
     by: "Callable[[C, R], Any] | Plain"
+    of: ClassVar[tuple[str, ...]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """How an attribute is made of other attributes, or of steps (``Shape``), and of fields of the record as in ``Made``.
+
+    ``by`` is given context and record as there, then what ``of`` names: that is made once, however many are made of it.
+    """
+
+    fields: tuple[str, ...]
+    of: tuple[str, ...]
+    by: Callable[..., Any]
+
+
+Table: TypeAlias = Mapping[str, Made[C, R] | Derived]
+"""Attributes, or steps, by name; each stands after what it is made of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,15 +169,14 @@ class Plain:
 class Reading(Generic[C, R, E]):
     """How records become entities that know some attributes, or all.
 
-    ``record`` has no more fields than that takes. ``known`` is what the entities know, None for everything.
+    ``record`` has no more fields than that takes. ``known`` is what the entities know, None for everything. ``made`` also
+    has what only others of it are made of; each stands after what it is made of.
     """
 
-    def __init__(
-        self, entity: type[E], record: type[R], made: Mapping[str, Made[C, R]], known: frozenset[str] | None
-    ) -> None:
+    def __init__(self, entity: type[E], record: type[R], made: Table[C, R], known: frozenset[str] | None) -> None:
         self.record = record
         self.known = known
-        self._make: Callable[..., E] = _constructor(entity, made)
+        self._make = _maker(entity, made, made.keys() if known is None else known)
         self._decoder: msgspec.json.Decoder[R] = decoder_of(record)
 
     def decode(self, raw: bytes | Raw) -> R:
@@ -166,28 +188,38 @@ class Reading(Generic[C, R, E]):
 
         ``known`` is what it knows where that is less than the reading's.
         """
-        return self._make(context, record, held, self.known if known is None else known)
+        return self._make(context, self.known if known is None else known)(record, held)
 
-    def maker(self, context: C) -> Callable[[R], E]:
-        """``entity`` with all but the record given."""
-        make, known = self._make, self.known
-        return lambda record: make(context, record, None, known)
+    def maker(self, context: C, known: frozenset[str] | None = None) -> Callable[..., E]:
+        """``entity`` with all but the record given, and what is held of it, for many records."""
+        return self._make(context, self.known if known is None else known)
 
 
-def _constructor(entity: type[E], made: Mapping[str, Made[C, R]]) -> Callable[..., E]:
-    """A function that makes an entity in one call: it runs for every row, and a table would cost as much again."""
+def _maker(
+    entity: type[E], made: Table[C, R], shown: Collection[str]
+) -> Callable[[C, frozenset[str] | None], Callable[..., E]]:
+    """A function of a context, and of what is known, that returns one of a record, which makes the entity.
+
+    The inner one is a single call, because it runs for every row: a table would cost as much again. It gives arguments by
+    position: for more than fifteen keywords CPython makes a dictionary, which costs more than the entity.
+    """
     names: dict[str, Any] = {"entity": entity}
-    arguments = []
-    for index, (name, each) in enumerate(made.items()):
-        function = f"f{index}"
-        if isinstance(each.by, Plain):
-            names[function] = each.by.through
-            arguments.append(f"{name}={each.by.expression(function)}")
-        else:
-            names[function] = each.by
-            arguments.append(f"{name}={function}(context, record)")
-    source = f"lambda context, record, held, known: entity({', '.join(arguments)}, record=held, known=known)"
-    make: Callable[..., E] = eval(source, names)  # noqa: S307 - names of attributes and fields, none from outside
+    values: dict[str, str] = {}
+    for name, each in made.items():
+        function = f"{name}_by"
+        names[function] = each.by.through if isinstance(each.by, Plain) else each.by
+        given = ", ".join(("context", "record", *each.of))
+        values[name] = each.by.expression(function) if isinstance(each.by, Plain) else f"{function}({given})"
+    steps = dict.fromkeys(name for name in made if any(name in each.of for each in made.values()))
+    lines = [f"  {name} = {values[name]}" for name in steps]
+    arguments = {"record": "held", "known": "known"}
+    arguments |= {name: name if name in steps else value for name, value in values.items() if name in shown}
+    for field in msgspec.structs.fields(entity):
+        names[f"{field.name}_default"] = field.default
+    given = ", ".join(arguments.get(name, f"{name}_default") for name in entity.__struct_fields__)
+    lines = ["def make(context, known):", " def row(record, held=None):", *lines, f"  return entity({given})", " return row"]
+    exec("\n".join(lines), names)  # noqa: S102 - names of attributes and fields, none from outside
+    make: Callable[[C, frozenset[str] | None], Callable[..., E]] = names["make"]
     return make
 
 
@@ -195,15 +227,21 @@ class Shape(Generic[C, R, E]):
     """What the records of a kind are, and how each attribute of an entity is made of them.
 
     Attributes that ``made`` lacks keep the model's defaults: the source never tells of them. ``always`` names fields of the
-    record that every reading has.
+    record that every reading has. ``steps`` are no attributes: what several attributes are made of. Where ``made`` has
+    ``known``, it decides what each entity knows.
     """
 
     def __init__(
-        self, entity: type[E], record: type[R], made: Mapping[str, Made[C, R]], always: Collection[str] = ()
+        self,
+        entity: type[E],
+        record: type[R],
+        made: Table[C, R],
+        always: Collection[str] = (),
+        steps: Table[C, R] = MappingProxyType({}),
     ) -> None:
         self._type = entity
         self._record = record
-        self._made = made
+        self._made = {**steps, **made}
         self._always = frozenset(always)
         self._required = frozenset(field.name for field in msgspec.structs.fields(entity) if field.required)
         self._readings = lru_cache(maxsize=256)(self._reading)
@@ -216,7 +254,11 @@ class Shape(Generic[C, R, E]):
         if attributes is None:
             return Reading(self._type, self._record, self._made, None)
         known = attributes | self._required
-        made = {name: each for name, each in self._made.items() if name in known}
+        needed = set(known)
+        for name in reversed(self._made):
+            if name in needed:
+                needed.update(self._made[name].of)
+        made = {name: each for name, each in self._made.items() if name in needed}
         fields = self._always.union(*(each.fields for each in made.values()))
         return Reading(self._type, narrowed(self._record, fields), made, known)
 
@@ -278,12 +320,6 @@ def read(raw: Raw | bytes, kind: type[R]) -> Held[R]:
         return Held(decoder_of(kind).decode(held), held)
     except (msgspec.DecodeError, RecursionError) as error:
         raise ValueError(f"not a readable {kind.__name__}") from error
-
-
-@lru_cache(maxsize=1024)
-def decoder_of(kind: type[R]) -> msgspec.json.Decoder[R]:
-    """A decoder of records of a kind, lenient about numbers sent as texts."""
-    return msgspec.json.Decoder(kind, strict=False)
 
 
 # --- pages ---------------------------------------------------------------------------------------------------------

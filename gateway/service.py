@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from msgspec import Struct
+
 from gateway import ids
 from gateway.cache import KeptScans
 from gateway.config import ServerSettings
@@ -28,9 +30,10 @@ MAX_FIRST = 1000
 MAX_LINES = 10_000
 MAX_TAIL = 10_000
 
+_ENTITIES = (Job, Execution, Node)
 
-@dataclass(frozen=True, slots=True)
-class ListRequest:
+
+class ListRequest(Struct, frozen=True):
     """A list as asked for.
 
     ``filter`` makes the filter once it is known which instant "now" is (the first page's). ``given`` is the same input as
@@ -51,8 +54,7 @@ class ListRequest:
     totals: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ListPage:
+class ListPage(Struct, frozen=True):
     """A page of a list, and how to write its cursors."""
 
     page: MergedPage
@@ -63,18 +65,16 @@ class ListPage:
     fingerprint: str
 
     def writer(self) -> Callable[[Position], str]:
-        """Writes the cursors behind its rows, by their places."""
+        """Writes the cursors behind its rows but the last, by their places."""
         page, codec, mark = self.page, self.codec, self.fingerprint
-        last, end = (None, "") if page.end is None else (page.end.boundary, self.end or "")
         if page.alike and len(page.places) > 1:
-            write = codec.writer(page.cursor(0), mark)
-        else:
-            indices = {place: index for index, place in enumerate(page.places)}
+            return codec.writer(page.cursor(0), mark)
+        indices = {place: index for index, place in enumerate(page.places)}
+        return lambda place: codec.encode(page.cursor(indices[place]), mark)
 
-            def write(place: Position) -> str:
-                return codec.encode(page.cursor(indices[place]), mark)
-
-        return lambda place: end if place == last else write(place)
+    def last_cursor(self) -> str:
+        """The text of the cursor behind its last row."""
+        return self.codec.encode(self.page.cursor(len(self.page.rows) - 1), self.fingerprint)
 
     @property
     def end(self) -> str | None:
@@ -328,7 +328,7 @@ def existing(answer: Answer) -> Entity | None:
     """The entity of an answer; None for NOT_FOUND. Raises the SourceError."""
     if isinstance(answer, SourceError):
         raise answer
-    return answer if isinstance(answer, Job | Execution | Node) else None
+    return answer if isinstance(answer, _ENTITIES) else None
 
 
 def _article(kind: Kind) -> str:

@@ -11,9 +11,14 @@ sorted.
 
 import asyncio
 import logging
+from bisect import bisect_right
 from collections import deque
 from collections.abc import AsyncGenerator
-from typing import Any, NamedTuple, cast
+from itertools import count, islice, repeat
+from operator import attrgetter
+from typing import Any, cast
+
+from msgspec import Struct
 
 from gateway.cache import KeptScan, KeptScans
 from gateway.config import BudgetSettings
@@ -28,7 +33,6 @@ from gateway.query import (
     OrderField,
     Position,
     filter_range,
-    order_value,
     places,
     position,
     position_value,
@@ -44,12 +48,16 @@ _IDLE_PAGES = 3
 _RESEEKS = 3
 
 
-class Entry(NamedTuple):
+class Entry(Struct, frozen=True, gc=False):
     """A row with its place in the total order, and where its source could be resumed at it."""
 
     position: Position
     row: Any
     hint: Hint | None
+
+
+place_of = attrgetter("position")
+"""The place of an entry."""
 
 
 class Stream:
@@ -73,6 +81,7 @@ class Stream:
         self.plan = plan
         self.zone = 0 if plan.reports_key else 1
         self.buffer: deque[Entry] = deque()
+        """Rows that were read and not taken yet, in order."""
         self.scanned = 0
         self.total: int | None = None
         self.envelope: dict[str, Any] = {}
@@ -89,7 +98,7 @@ class Stream:
         """Where to resume for rows after the last one taken."""
         self._adapter = adapter
         self._order = query.order
-        self._position = places(query.kind, query.order, source, self.zone)
+        self._places = places(query.kind, query.order, source, self.zone)
         self._range = filter_range(query.filter, query.order.field) if plan.order is Guarantee.EXACT else None
         self._matches = predicate(query.filter, plan.unseen)
         self._budget = budget
@@ -130,9 +139,7 @@ class Stream:
 
     @property
     def floor(self) -> Position:
-        """No row that is still to come stands before this place."""
-        if self.buffer:
-            return self.buffer[0].position
+        """No row that is still to be read stands before this place."""
         least: Position = (self.zone, -(1 << 63), "", ())
         if self._order.field is OrderField.NATIVE or self.zone:
             least = (self.zone, 0, self.source, ())
@@ -144,6 +151,23 @@ class Stream:
         if entry.hint is not None:
             self.hint = entry.hint
         return entry
+
+    def upto(self, place: Position | None, most: int) -> list[Entry]:
+        """The next rows, ``most`` at most, that stand at ``place`` or before it (None: anywhere). They are not taken yet."""
+        buffer = self.buffer
+        if place is not None and buffer and buffer[-1].position > place:
+            most = min(most, bisect_right(buffer, place, key=place_of))
+        return list(islice(buffer, most))
+
+    def take_upto(self, place: Position) -> int:
+        """Take all rows that stand at ``place`` or before it; how many they were."""
+        taken = self.upto(place, len(self.buffer))
+        hints = [entry.hint for entry in taken if entry.hint is not None]
+        if hints:
+            self.hint = hints[-1]
+        for _ in taken:
+            self.buffer.popleft()
+        return len(taken)
 
     def settle(self, boundary: Position | None) -> None:
         """Once the page is cut at ``boundary``: resume no earlier than needed."""
@@ -224,7 +248,7 @@ class Stream:
         known = self._seen.position if self._seen is not None else self._boundary
         if known is None:
             return True
-        return not page.rows or self._position(page.rows[0]) > known
+        return not page.rows or self._places(page.rows[:1])[0] > known
 
     async def _reseek(self) -> None:
         await self.aclose()
@@ -238,34 +262,35 @@ class Stream:
     def _read_ordered(self, page: Page[Any]) -> None:
         if self.hint is None and isinstance(page.here, int):
             self.hint = page.here
-        previous: Position | None = None
-        place, matches, buffer = self._position, self._matches, self.buffer
-        seen = None if self._seen is None else self._seen.position
-        for index, row in enumerate(page.rows):
-            here = place(row)
-            if previous is not None and here < previous:
-                ORDER_VIOLATIONS.labels(self.source).inc()
-                self.disordered = True
-                self._damaged(SourceErrorCode.BAD_RESPONSE, "Its rows did not come in the order that it promised.")
-                self.ended = True
-                return
-            previous = here
-            if seen is not None and here <= seen:
+        rows, matches, append, limits = page.rows, self._matches, self.buffer.append, self._range
+        hints = count(page.here) if isinstance(page.here, int) else repeat(page.here)
+        frontier, last = self.frontier, None
+        for place, row, hint in zip(self._places(rows), rows, hints, strict=False):
+            entry = Entry(place, row, hint)
+            if frontier is not None and place <= frontier:
+                # It was read before, if it is not the page itself that is out of order.
+                if last is not None and place < last.position:
+                    ORDER_VIOLATIONS.labels(self.source).inc()
+                    self.disordered = True
+                    self._damaged(SourceErrorCode.BAD_RESPONSE, "Its rows did not come in the order that it promised.")
+                    self.ended = True
+                    break
+                last = entry
                 continue
-            seen = here
-            self._seen = Entry(here, row, _hint(page, index))
-            if self.frontier is not None and here <= self.frontier:
-                continue
-            if self._range is not None and self._out_of_range(row, self._range):
+            last = entry
+            if limits is not None and self._out_of_range(place, limits):
                 self.ended = True
-                return
-            self.frontier = here
+                break
+            frontier = place
             if matches(row):
-                buffer.append(self._seen)
+                append(entry)
+        self.frontier = frontier
+        if last is not None and (self._seen is None or last.position > self._seen.position):
+            self._seen = last
 
-    def _out_of_range(self, row: Any, limits: InstantRange) -> bool:
-        """Whether this row, and with it all that follow, lies beyond the filter's range on the sort key."""
-        value = order_value(row, self._order.field)
+    def _out_of_range(self, place: Position, limits: InstantRange) -> bool:
+        """Whether a row here, and with it all that follow, lies beyond the filter's range on the sort key."""
+        value = position_value(place, self._order)
         if self._order.descending:
             return value is not None and limits.start is not None and value < limits.start
         return value is None or (limits.end is not None and value >= limits.end)
@@ -293,8 +318,8 @@ class Stream:
             self._release(None)
             return
         known = len(self._met)
-        for row in page.rows:
-            self._hold(row)
+        for row, here in zip(page.rows, self._places(page.rows), strict=True):
+            self._hold(row, here)
         self._idle = 0 if len(self._met) > known or not page.rows else self._idle + 1
         if self._idle >= _IDLE_PAGES:
             raise SourceError(SourceErrorCode.BAD_RESPONSE, "It keeps sending the same page.", source=self.source)
@@ -308,11 +333,10 @@ class Stream:
             self._settles = True
             self._release(settled)
 
-    def _hold(self, row: Any) -> None:
+    def _hold(self, row: Any, here: Position) -> None:
         """Keep a row until its place is settled. One that moved between pages may come twice; its last state counts."""
         new = row.key not in self._met
         self._met.add(row.key)
-        here = self._position(row)
         if self.frontier is None or here > self.frontier:
             if new or row.key in self._waiting:
                 self._waiting[row.key] = Entry(here, row, None)
@@ -355,12 +379,13 @@ class Stream:
     async def _drain(self) -> None:
         scan = self._kept.get(self.source, self.plan.native) if self._kept is not None else None
         if scan is None:
-            rows, whole = await self._read_whole()
-            scan = KeptScan(rows, self.damage, self.scanned)
+            read, whole = await self._read_whole()
+            scan = KeptScan(read, self.damage, self.scanned)
             if self._kept is not None and whole:
                 self._kept.put(self.source, self.plan.native, scan)
         self.damage = scan.damage
-        found = [Entry(self._position(row), row, None) for row in scan.rows if self._matches(row)]
+        rows = list(filter(self._matches, scan.rows))
+        found = [Entry(place, row, None) for place, row in zip(self._places(rows), rows, strict=True)]
         found.sort(key=lambda entry: entry.position)
         self.total = len(found) if self.damage is None else None
         self.buffer.extend(entry for entry in found if self._boundary is None or entry.position > self._boundary)
@@ -445,10 +470,6 @@ class Stream:
         if own is None and (self.zone or self._order.field is OrderField.NATIVE):
             return None
         return At(position_value(place, self._order), own)
-
-
-def _hint(page: Page[Any], index: int) -> Hint | None:
-    return page.here + index if isinstance(page.here, int) else page.here
 
 
 def _later(one: Position | None, other: Position | None) -> Position | None:

@@ -12,10 +12,11 @@ import math
 import random
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from contextvars import ContextVar
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import TypeVar
 
 import httpx
@@ -41,6 +42,7 @@ __all__ = [
     "SourceClient",
     "SourceState",
     "current_meter",
+    "decoder_of",
     "http_transport",
     "metered",
     "tls_context",
@@ -74,19 +76,31 @@ class Meter:
 _METER: ContextVar[Meter | None] = ContextVar("meter", default=None)
 
 
-@contextmanager
-def metered(meter: Meter) -> Iterator[Meter]:
-    """Count requests on ``meter`` within this block."""
-    token = _METER.set(meter)
-    try:
-        yield meter
-    finally:
-        _METER.reset(token)
+class metered:  # noqa: N801 - reads as a word: ``with metered(meter)``
+    """Count requests on a meter within this block."""
+
+    __slots__ = ("_meter", "_token")
+
+    def __init__(self, meter: Meter) -> None:
+        self._meter = meter
+
+    def __enter__(self) -> Meter:
+        self._token = _METER.set(self._meter)
+        return self._meter
+
+    def __exit__(self, *_: object) -> None:
+        _METER.reset(self._token)
 
 
 def current_meter() -> Meter | None:
     """The meter of this context."""
     return _METER.get()
+
+
+@lru_cache(maxsize=1024)
+def decoder_of(model: type[T]) -> msgspec.json.Decoder[T]:
+    """A decoder of a model, lenient about numbers sent as texts."""
+    return msgspec.json.Decoder(model, strict=False)
 
 
 # --- the client ----------------------------------------------------------------------------------------------------
@@ -200,11 +214,12 @@ class SourceClient:
         if kind != "application/json" and not kind.endswith("+json"):
             raise self._fault(SourceErrorCode.BAD_RESPONSE, "It did not answer with JSON.", answer.status)
         try:
-            return msgspec.json.decode(answer.content, type=model, strict=False)
+            found: T = decoder_of(model).decode(answer.content)  # type: ignore[arg-type] # types can be hashed
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise self._fault(
                 SourceErrorCode.BAD_RESPONSE, "Its answer is not the JSON it should be.", answer.status
             ) from error
+        return found
 
     async def credentials(self) -> Mapping[str, str]:
         """The headers, names in lower case, that let a request in: for connections that are not made by requests.
@@ -251,14 +266,17 @@ class SourceClient:
     ) -> Answer:
         loop = asyncio.get_running_loop()
         limit = self._settings.timeout_seconds if timeout is None else timeout
-        await self._enter()
+        meter = _METER.get()
+        if meter is None or not self._slots.locked():
+            await self._slots.acquire()
+        else:
+            await self._queue(meter.deadline)
         try:
-            meter = current_meter()
-            if meter is not None:
-                limit = min(limit, meter.deadline - loop.time())
+            started = loop.time()
+            if meter is not None and meter.deadline - started < limit:
+                limit = meter.deadline - started
             if limit <= 0:
                 raise self._fault(SourceErrorCode.TIMEOUT, "The time for this request was used up before it could be sent.")
-            started = loop.time()
             try:
                 try:
                     answer = await self._deadlines.until(
@@ -275,14 +293,10 @@ class SourceClient:
         finally:
             self._slots.release()
 
-    async def _enter(self) -> None:
-        """Take one of the places of requests in flight. Waiting for it is this gateway's affair: no time of the source's."""
-        meter = current_meter()
-        if meter is None or not self._slots.locked():
-            await self._slots.acquire()
-            return
+    async def _queue(self, deadline: float) -> None:
+        """Wait for one of the places of requests in flight: this gateway's affair, and no time of the source's."""
         try:
-            await self._deadlines.until(meter.deadline, self._slots.acquire())
+            await self._deadlines.until(deadline, self._slots.acquire())
         except TimeoutError:
             raise self._fault(
                 SourceErrorCode.RATE_LIMITED, "Too many requests of this gateway's own were waiting for it."
@@ -316,13 +330,13 @@ class SourceClient:
         return answer
 
     async def _send(self, request: httpx.Request) -> Answer:
-        meter = current_meter()
+        meter = _METER.get()
         if meter is not None:
             meter.count(self.source)
         response = await self._transport.handle_async_request(request)
-        headers: Mapping[str, str] = response.headers if not isinstance(response, Arrived) else response.fields
-        if isinstance(response, Arrived) and "content-encoding" not in headers and (whole := response.whole) is not None:
-            # Nearly every answer: it is all there, as it is.
+        headers: Mapping[str, str] = response.fields if isinstance(response, Arrived) else response.headers
+        if isinstance(response, Arrived) and (whole := response.whole) is not None:
+            # Nearly every answer.
             if len(whole) > self._settings.max_response_bytes:
                 raise self._fault(SourceErrorCode.BAD_RESPONSE, "Its answer is larger than max_response_bytes.")
             return Answer(response.status_code, headers, whole)

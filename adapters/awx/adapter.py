@@ -78,8 +78,14 @@ class AwxAdapter:
         reading = shape.reading(attributes)
         if shape is not EXECUTIONS:
             return rows_of(reading, self._mapper)
-        make = reading.maker(self._mapper)
-        return rows_of(reading, self._mapper, lambda record: self._noted(record, make(record)))
+        make, seen = reading.maker(self._mapper), self._seen
+
+        def execution(record: JobRecord) -> Execution:
+            row = make(record)
+            # For every row of a page: no call where there is nothing new.
+            return row if record.id in seen and row.parent is None else self._noted(record, row)
+
+        return rows_of(reading, self._mapper, execution)
 
     # --- keyed reads
 

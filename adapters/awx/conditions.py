@@ -92,7 +92,9 @@ def caseless(name: str, lookup: str, wanted: str) -> list[Param] | None:
 
 def _sendable(value: str) -> bool:
     """Whether AWX can be asked for a text: not empty, no NUL (its answer to that is 500), and encodable."""
-    return bool(value) and "\0" not in value and not any("\ud800" <= char <= "\udfff" for char in value)
+    if not value or "\0" in value:
+        return False
+    return value.isascii() or not any("\ud800" <= char <= "\udfff" for char in value)
 
 
 # --- instants ------------------------------------------------------------------------------------------------------

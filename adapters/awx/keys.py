@@ -11,6 +11,8 @@ HOST, HOST_NAME, INSTANCE = "host", "host-name", "instance"
 LARGEST_ID = 2**31 - 1
 """AWX's ids are PostgreSQL integers; a larger one exists nowhere."""
 
+_MOST_DIGITS = len(str(LARGEST_ID))
+
 
 def parse(kind: Kind, native_id: str) -> tuple[str, ...] | None:
     """The parts of a public native id, or None when none of AWX's looks like that."""
@@ -25,8 +27,10 @@ def parse(kind: Kind, native_id: str) -> tuple[str, ...] | None:
 def number(key: Key) -> int | None:
     """The integer id in a key that ends with one; None when AWX can have no such id."""
     text = key.parts[-1] if key.parts else ""
-    value = int(text) if _canonical(text) and len(text) <= len(str(LARGEST_ID)) else None
-    return value if value is not None and value <= LARGEST_ID else None
+    if len(text) > _MOST_DIGITS or not _canonical(text):
+        return None
+    value = int(text)
+    return value if value <= LARGEST_ID else None
 
 
 def named(key: Key, sort: str) -> str | None:

@@ -79,23 +79,20 @@ class Listing:
 ONLY_JOBS = Listing()
 
 
-class SeenTypes:
+class SeenTypes(dict[int, str]):
     """The types that records have told, by number, so that a look-up can go to the right address at once.
 
-    A number never changes its type. Of many only the latest are kept: whoever finds none here has to ask.
+    A number never changes its type, so what is here need not be noted again. Of many only those noted last are kept: whoever
+    finds none here has to ask.
     """
 
     def __init__(self, most: int = 10_000) -> None:
+        super().__init__()
         self._most = most
-        self._types: dict[int, str] = {}
 
     def note(self, number: int, kind: str) -> None:
         """Remember one."""
-        self._types.pop(number, None)
-        self._types[number] = kind
-        if len(self._types) > self._most:
-            del self._types[next(iter(self._types))]
-
-    def get(self, number: int) -> str | None:
-        """The type of a number; None when no record of it was seen lately."""
-        return self._types.get(number)
+        self.pop(number, None)
+        self[number] = kind
+        if len(self) > self._most:
+            del self[next(iter(self))]

@@ -21,7 +21,7 @@ from adapters.awx.records import (
     Summary,
     TemplateRecord,
 )
-from adapters.awx.words import status_of, trigger_kind_of
+from adapters.awx.words import FINAL_WORDS, status_of, trigger_kind_of
 from gateway.instant import Instant
 from gateway.metrics import UNKNOWN_STATUS
 from gateway.model import (
@@ -41,7 +41,7 @@ from gateway.model import (
     Tie,
     Trigger,
 )
-from gateway.records import Made, Plain, Shape
+from gateway.records import Derived, Made, Plain, Shape
 
 _SUMMARY = msgspec.json.Decoder(HostSummaryRecord, strict=False)
 
@@ -174,18 +174,22 @@ def type_of(row: JobRecord) -> str:
 
 
 def _status(mapper: Mapper, row: JobRecord) -> ExecutionStatus:
+    # Most rows have ended, with a word as AWX writes it.
+    status = FINAL_WORDS.get(row.status or "")
+    if status is not None:
+        return status
     status = status_of(row.status, canceling=bool(row.canceled_on))
     if status is ExecutionStatus.UNKNOWN:
         UNKNOWN_STATUS.labels(mapper.source, (row.status or "")[:_LABEL_LENGTH]).inc()
     return status
 
 
-def _job_of(mapper: Mapper, row: JobRecord) -> Job | None:
+def _job_of(mapper: Mapper, row: JobRecord, kind: str) -> Job | None:
     """The template as the row mentions it; None when it was deleted, or its job came from no template.
 
     Only job templates are jobs here: runs of other types have none, nor has the workflow job of a sliced job.
     """
-    if row.job_template is None or type_of(row) != JOB:
+    if row.job_template is None or kind != JOB:
         return None
     template = (row.summary_fields or NO_SUMMARY).job_template or _NAMELESS
     name = template.name or row.name or str(row.job_template)
@@ -275,8 +279,12 @@ def _node_counts(_mapper: Mapper, row: JobRecord) -> NodeCounts | None:
 
 def _trigger(_mapper: Mapper, row: JobRecord) -> Trigger:
     launched_by = row.launched_by
-    actor = (launched_by.name if launched_by else None) or None
-    return Trigger(trigger_kind_of(row.launch_type), row.launch_type or None, actor)
+    return _triggered(row.launch_type, launched_by.name if launched_by else None)
+
+
+@lru_cache(maxsize=1024)
+def _triggered(word: str | None, actor: str | None) -> Trigger:
+    return Trigger(trigger_kind_of(word), word or None, actor or None)
 
 
 EXECUTIONS: Shape[Mapper, JobRecord, Execution] = Shape(
@@ -288,28 +296,29 @@ EXECUTIONS: Shape[Mapper, JobRecord, Execution] = Shape(
         "name": Made(("name",), lambda _, row: row.name or str(row.id)),
         "status": Made(("status", "canceled_on"), _status),
         "raw_status": Made(("status",), Plain("status")),
-        "job": Made(("job_template", "name", "summary_fields.job_template"), _job_of),
+        "job": Derived(("job_template", "name", "summary_fields.job_template"), ("type",), _job_of),
         "parent": Made(("summary_fields.source_workflow_job",), _parent_of),
         "status_message": Made(("job_explanation",), Plain("job_explanation", blank=True)),
         "error": Made(("status", "canceled_on", "job_explanation", "result_traceback"), _error),
-        "attempts": Made(("started", "finished"), lambda _, row: (Attempt(1, instant(row.started), instant(row.finished)),)),
         "created_at": Made(("created",), Plain("created", Instant.parse)),
         "started_at": Made(("started",), Plain("started", Instant.parse)),
         "finished_at": Made(("finished",), Plain("finished", Instant.parse)),
+        "attempts": Derived((), ("started_at", "finished_at"), lambda _, __, *span: (Attempt(1, *span),)),
         "duration_seconds": Made(("started", "finished", "elapsed"), _duration),
         "timeout_seconds": Made(("timeout",), lambda _, row: row.timeout if row.timeout and row.timeout > 0 else None),
-        "trigger": Made(("launch_type", "launched_by"), _trigger),
+        "trigger": Made(("launch_type", "launched_by.name"), _trigger),
         "nodes": Made(
             ("execution_node", "controller_node"),
             lambda mapper, row: _nodes_of(mapper.source, row.execution_node, row.controller_node),
         ),
         # AWX keeps results by host for jobs alone.
-        "targets_elsewhere": Made((), lambda _, row: type_of(row) == JOB),
+        "targets_elsewhere": Derived((), ("type",), lambda _, __, kind: kind == JOB),
         "node_counts": Made(("host_status_counts",), _node_counts),
-        "web_url": Made((), lambda mapper, row: _page(mapper.ui, _OUTPUT[type_of(row)], row.id, "output")),
+        "web_url": Derived(("id",), ("type",), lambda mapper, row, kind: _page(mapper.ui, _OUTPUT[kind], row.id, "output")),
     },
     # What tells at which address a run is: whoever reads on from it wants to know.
     always=("type",),
+    steps={"type": Made(("type",), lambda _, row: type_of(row))},
 )
 """Unified jobs, from ``/jobs/``, ``/unified_jobs/`` and their own URLs."""
 

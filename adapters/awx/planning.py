@@ -4,8 +4,8 @@ A plan's ``native`` is a tuple of ``Leg``: lists that are read one after the oth
 two (hosts, then instances).
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from adapters.awx import conditions, keys
@@ -77,24 +77,20 @@ class Leg:
 
 def plan(query: ListQuery, listing: Listing = ONLY_JOBS) -> ScanPlan:
     """How AWX would answer the query; ``listing`` says what its executions are."""
+    attributes = wanted(query)
     match query.filter:
         case ExecutionFilter() as given:
-            made = _executions(given, query.order, listing)
+            return _executions(given, query.order, attributes, listing)
         case JobFilter() as given:
-            made = _jobs(given, query.order)
+            return _jobs(given, query.order, attributes)
         case NodeFilter() as given:
-            made = _nodes(given)
-    attributes = wanted(query)
-    # A list that the gateway has to sort is kept for other queries, which may need other attributes (gateway.cache).
-    if attributes is None or made.order is not Guarantee.EXACT:
-        return made
-    return replace(made, native=tuple(replace(leg, attributes=attributes) for leg in made.native))
+            return _nodes(given, attributes)
 
 
 # --- executions ----------------------------------------------------------------------------------------------------
 
 
-def _executions(given: ExecutionFilter, order: Order, listing: Listing) -> ScanPlan:
+def _executions(given: ExecutionFilter, order: Order, attributes: frozenset[str] | None, listing: Listing) -> ScanPlan:
     asked = Conditions(params=listing.params)
     _ask_nodes(asked, given, listing)
     if given.search is not None and listing.names:
@@ -116,7 +112,10 @@ def _executions(given: ExecutionFilter, order: Order, listing: Listing) -> ScanP
         asked.push("activeDuring", conditions.during(given.active_during))
     # AWX's elapsed counts up while a job runs, and its stored column, which sorts, does not: it holds for ended jobs only.
     sorts = order.field is not OrderField.DURATION or ("status" in asked.pushed and (given.statuses or FINAL) <= FINAL)
-    return _plan(asked, (_leg(listing.path, asked, given, order if sorts else _NEWEST),), exact=sorts)
+    if sorts:
+        return _plan(asked, (_leg(listing.path, asked, given, order, attributes),))
+    # A list that the gateway has to sort is kept for other queries, which may need other attributes (gateway.cache).
+    return _plan(asked, (_leg(listing.path, asked, given, _NEWEST, None),), exact=False)
 
 
 def _ask_nodes(asked: Conditions, given: ExecutionFilter, listing: Listing) -> None:
@@ -194,7 +193,7 @@ def _ask_search(asked: Conditions, wanted: str) -> None:
 # --- jobs and nodes ------------------------------------------------------------------------------------------------
 
 
-def _jobs(given: JobFilter, order: Order) -> ScanPlan:
+def _jobs(given: JobFilter, order: Order, attributes: frozenset[str] | None) -> ScanPlan:
     asked = Conditions()
     if given.states is not None:
         asked.push("state", [])
@@ -207,10 +206,10 @@ def _jobs(given: JobFilter, order: Order) -> ScanPlan:
     _ask_range(asked, "updatedAt", "modified", given.updated_at)
     # Whatever else is asked, jobs are sorted by createdAt (gateway.query.order_value).
     field = OrderField.NATIVE if order.field is OrderField.NATIVE else OrderField.CREATED_AT
-    return _plan(asked, (_leg("job_templates/", asked, given, Order(field, order.descending)),))
+    return _plan(asked, (_leg("job_templates/", asked, given, Order(field, order.descending), attributes),))
 
 
-def _nodes(given: NodeFilter) -> ScanPlan:
+def _nodes(given: NodeFilter, attributes: frozenset[str] | None) -> ScanPlan:
     kinds = ((NodeKind.HOST, "hosts/", "name"), (NodeKind.WORKER, "instances/", "hostname"))
     legs: list[Leg] = []
     asked = Conditions()
@@ -223,7 +222,7 @@ def _nodes(given: NodeFilter) -> ScanPlan:
             asked.push("active", [("enabled", "true" if given.active else "false")])
         if given.kinds is not None:
             asked.push("nodeKind", [])
-        legs.append(Leg(path, tuple(asked.params), _BY_ID, rank=rank))
+        legs.append(Leg(path, tuple(asked.params), _BY_ID, rank=rank, attributes=attributes))
     if not legs:
         asked.empty = "AWX has hosts and workers only."
     return _plan(asked, tuple(legs))
@@ -259,17 +258,17 @@ def _ask_range(asked: Conditions, part: str, column: str, limits: InstantRange |
         asked.push(part, conditions.within(column, limits))
 
 
-def _leg(path: str, asked: Conditions, given: Filter, order: Order) -> Leg:
+def _leg(path: str, asked: Conditions, given: Filter, order: Order, attributes: frozenset[str] | None) -> Leg:
     limits = filter_range(given, order.field)
     edge = None
     if limits is not None and conditions.within("", limits) is not None:
         edge = limits.start if not order.descending else None if limits.end is None else limits.end - 1
-    return Leg(path, tuple(asked.params), order, edge)
+    return Leg(path, tuple(asked.params), order, edge, attributes=attributes)
 
 
 def _plan(asked: Conditions, legs: tuple[Leg, ...], *, exact: bool = True) -> ScanPlan:
     unsupported = asked.unsupported
-    if any(len(urlencode(leg.params)) > _LONGEST_QUERY for leg in legs):
+    if any(_too_long(leg.params) for leg in legs):
         unsupported = unsupported or _TOO_LONG
     return ScanPlan(
         native=legs,
@@ -281,3 +280,9 @@ def _plan(asked: Conditions, legs: tuple[Leg, ...], *, exact: bool = True) -> Sc
         reason_empty=asked.empty,
         unsupported=unsupported,
     )
+
+
+def _too_long(params: Sequence[Param]) -> bool:
+    # A character takes twelve at most (%F0%9F%98%80), so that hardly any query need be written out to be judged.
+    most = sum(12 * (len(name) + len(value)) + 2 for name, value in params)
+    return most > _LONGEST_QUERY and len(urlencode(params)) > _LONGEST_QUERY

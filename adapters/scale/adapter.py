@@ -112,7 +112,7 @@ class ScaleAdapter:
                 if scan.errors:
                     await self._learn_errors(held)
                 context = Context(job, self._errors, nodes, dated=await self._dated())
-                rows = readable(held, partial(self._map.execution, context=context))
+                rows = readable(held, mapping.Page(self._map, context).held_maker())
                 yield Page(rows, returned=len(sent), more=place < len(scan.jobs), unreadable=len(sent) - len(rows))
 
     async def _job_with_executions(self, number: int) -> tuple[Job | None, Sequence[Raw]]:
@@ -273,8 +273,7 @@ class ScaleAdapter:
 
     async def _rows(self, kind: Kind, attributes: frozenset[str] | None) -> Rows[Any]:
         """How the records of a kind's list are read: with their own JSON, or so many attributes of theirs only."""
-        context = Context(dated=await self._dated()) if kind == "execution" else Context()
-        page = mapping.Page(self._map, context)
+        page = mapping.Page(self._map, Context(dated=await self._dated()) if kind == "execution" else Context())
         if attributes is not None:
             match kind:
                 case "job":
@@ -283,14 +282,15 @@ class ScaleAdapter:
                     return rows_of(mapping.NODES.reading(attributes), self._map)
                 case "execution":
                     reading = mapping.EXECUTIONS.reading(attributes)
-                    return rows_of(reading, page, partial(page.execution, reading))
+                    return rows_of(reading, page, page.maker(reading))
         match kind:
             case "job":
                 return Rows(self._job)
             case "node":
                 return Rows(self._node)
             case "execution":
-                return Rows(lambda raw: self._map.execution(read(raw, ExecutionRecord), context))
+                make = page.held_maker()
+                return Rows(lambda raw: make(read(raw, ExecutionRecord)))
 
     async def _dated(self) -> bool:
         """Whether executions tell when they last changed. A server that does not say which release it is counts as not."""

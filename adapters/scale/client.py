@@ -231,6 +231,13 @@ def query_bytes(params: Params) -> int:
     return len(urlencode(params, quote_via=quote))
 
 
+def too_long(params: Params) -> bool:
+    """Whether a query of the parameters would be longer than Scale takes."""
+    # A character takes twelve bytes at most (%F0%9F%98%80), so that hardly any query need be written out to be judged.
+    most = sum(12 * (len(name) + len(value)) + 2 for name, value in params)
+    return most > QUERY_BYTES and query_bytes(params) > QUERY_BYTES
+
+
 class ScaleClient:
     """Reads from one Scale. Every method raises SourceError."""
 

@@ -4,7 +4,7 @@
 cannot be read.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, TypeVar
@@ -28,7 +28,7 @@ from gateway.model import (
     NodeResult,
     NodeRole,
 )
-from gateway.records import Held, Made, Reading, Shape, read
+from gateway.records import Derived, Held, Made, Plain, Reading, Shape, Table, read
 
 W = TypeVar("W", ExecutionStatus, JobState)
 
@@ -70,7 +70,8 @@ class Mapper:
 
     def job(self, held: Held[JobRecord]) -> Job:
         """A job with all that its record tells; one that was only mentioned if ``held`` has no bytes of its own."""
-        return JOBS.reading(None).entity(self, held.record, held, _known_of_job(held))
+        shape = MENTIONED_JOBS if held.raw is None else JOBS
+        return shape.reading(None).entity(self, held.record, held)
 
     def node(self, held: Held[NodeRecord]) -> Node:
         """A cluster node with all that its record tells; one only mentioned if ``held`` has no bytes of its own."""
@@ -78,7 +79,7 @@ class Mapper:
 
     def execution(self, held: Held[ExecutionRecord], context: Context = _NOTHING) -> Execution:
         """An execution, with its job and node as far as the row or ``context`` know them."""
-        return Page(self, context).execution(EXECUTIONS.reading(None), held.record, held)
+        return Page(self, context).held_maker()(held)
 
     def key(self, kind: Kind, number: int) -> Key:
         """The key of what Scale numbers so."""
@@ -90,42 +91,45 @@ class Mapper:
 
 
 class Page:
-    """What the rows of a page are made with: ``context``, and what was made for attributes and rows before."""
+    """What the rows of a page are made with: ``context``, and what was made for rows before."""
 
-    __slots__ = ("_instants", "_nodes", "context", "mapper")
+    __slots__ = ("_job", "_nodes", "context", "mapper")
 
     def __init__(self, mapper: Mapper, context: Context) -> None:
         self.mapper = mapper
         self.context = context
-        self._instants: dict[str, Instant] = {}
+        self._job = MENTIONED_JOBS.reading(None).maker(mapper)
         self._nodes: dict[int, tuple[NodeRecord, tuple[NodeResult, ...]]] = {}
 
-    def execution(
-        self, reading: Reading["Page", ExecutionRecord, Execution], record: ExecutionRecord, held: Any = None
-    ) -> Execution:
-        """An execution; one that only points at an error that is not at hand does not know it."""
-        known = None
-        if record.error is not None and self.error(record) is None:
-            known = _WITHOUT_ERROR if reading.known is None else _WITHOUT_ERROR & reading.known
-        return reading.entity(self, record, held, known)
+    def maker(self, reading: Reading["Page", ExecutionRecord, Execution]) -> Callable[..., Execution]:
+        """What makes an execution of a record, and of what becomes its ``record``.
+
+        One that only points at an error that is not at hand does not know it.
+        """
+        make = reading.maker(self)
+        without = reading.maker(self, _WITHOUT_ERROR if reading.known is None else _WITHOUT_ERROR & reading.known)
+
+        def execution(record: ExecutionRecord, held: Any = None) -> Execution:
+            known = record.error is None or self.error(record) is not None
+            return make(record, held) if known else without(record, held)
+
+        return execution
+
+    def held_maker(self) -> Callable[[Held[ExecutionRecord]], Execution]:
+        """What makes an execution that knows all that its record tells."""
+        make = self.maker(EXECUTIONS.reading(None))
+        return lambda held: make(held.record, held)
 
     def error(self, record: ExecutionRecord) -> ErrorRecord | None:
         """Why it failed, as far as the row or ``context`` tell."""
         sent = record.error
         return self.context.errors.get(sent.id) if sent is not None and sent.bare else sent
 
-    def span(self, record: ExecutionRecord) -> tuple[Instant | None, Instant | None]:
-        """When it started and ended, which several attributes are made of."""
-        return self.instant(record.started), self.instant(record.ended)
-
-    def instant(self, text: str | None) -> Instant | None:
-        """An instant of which several attributes are made. Raises ValueError."""
-        if not text:
-            return None
-        made = self._instants.get(text)
-        if made is None:
-            made = self._instants[text] = Instant.parse(text)
-        return made
+    def job(self, record: ExecutionRecord) -> Job | None:
+        """The job that it is a run of."""
+        if self.context.job is None and record.job is not None:
+            return self._job(record.job, Held(record.job))
+        return self.context.job
 
     def nodes(self, record: ExecutionRecord) -> tuple[NodeResult, ...]:
         """The node that it ran on; rows that say the same of it share it."""
@@ -153,12 +157,6 @@ def _name(page: Page, record: ExecutionRecord) -> str:
     return job_type.name or str(record.job.id)
 
 
-def _job(page: Page, record: ExecutionRecord) -> Job | None:
-    if page.context.job is None and record.job is not None:
-        return page.mapper.job(Held(record.job))
-    return page.context.job
-
-
 def _error(page: Page, record: ExecutionRecord) -> ExecutionError | None:
     error = page.error(record)
     if error is None:
@@ -176,20 +174,21 @@ def _status_message(page: Page, record: ExecutionRecord) -> str | None:
     return None if error is None else error.title or None
 
 
-def _attempts(page: Page, record: ExecutionRecord) -> tuple[Attempt, ...]:
-    return (Attempt(record.exe_num or 1, *page.span(record)),)
+def _attempts(
+    _page: Page, record: ExecutionRecord, started: Instant | None, finished: Instant | None
+) -> tuple[Attempt, ...]:
+    return (Attempt(record.exe_num or 1, started, finished),)
 
 
 def _status(page: Page, record: ExecutionRecord) -> ExecutionStatus:
     return EXECUTION_STATUS.get(_folded(record.status)) or _unknown(page.mapper, record.status, ExecutionStatus.UNKNOWN)
 
 
-def _seconds(page: Page, record: ExecutionRecord) -> float | None:
+def _seconds(_page: Page, _record: ExecutionRecord, started: Instant | None, finished: Instant | None) -> float | None:
     """How long it took; None while open and where clocks disagree about which came first."""
-    started, finished = page.span(record)
-    if started is None or finished is None or finished.us < started.us:
+    if started is None or finished is None or finished.moment < started.moment:
         return None
-    return (finished.us - started.us) / 1_000_000
+    return (finished.moment - started.moment).total_seconds()
 
 
 EXECUTIONS: Shape[Page, ExecutionRecord, Execution] = Shape(
@@ -200,22 +199,22 @@ EXECUTIONS: Shape[Page, ExecutionRecord, Execution] = Shape(
         "tie": Made(("id",), lambda _, record: (record.id,)),
         "name": Made(("job.job_type",), _name),
         "status": Made(("status",), _status),
-        "raw_status": Made(("status",), lambda _, record: record.status or None),
-        "job": Made(("job",), _job),
+        "raw_status": Made(("status",), Plain("status", blank=True)),
+        "job": Made(("job",), Page.job),
         "status_message": Made((), _status_message),
         "error": Made((), _error),
-        "exit_code": Made(("job_exit_code",), lambda _, record: record.job_exit_code),
-        "attempt": Made(("exe_num",), lambda _, record: record.exe_num),
-        "attempts": Made(("exe_num", "started", "ended"), _attempts),
-        "created_at": Made(("created",), lambda _, record: instant(record.created)),
-        "queued_at": Made(("queued",), lambda _, record: instant(record.queued)),
-        "started_at": Made(("started",), lambda page, record: page.instant(record.started)),
-        "finished_at": Made(("ended",), lambda page, record: page.instant(record.ended)),
+        "exit_code": Made(("job_exit_code",), Plain("job_exit_code")),
+        "attempt": Made(("exe_num",), Plain("exe_num")),
+        "created_at": Made(("created",), Plain("created", Instant.parse)),
+        "queued_at": Made(("queued",), Plain("queued", Instant.parse)),
+        "started_at": Made(("started",), Plain("started", Instant.parse)),
+        "finished_at": Made(("ended",), Plain("ended", Instant.parse)),
+        "attempts": Derived(("exe_num",), ("started_at", "finished_at"), _attempts),
         "updated_at": Made(
             ("last_modified",), lambda page, record: instant(record.last_modified) if page.context.dated else None
         ),
-        "duration_seconds": Made(("started", "ended"), _seconds),
-        "timeout_seconds": Made(("timeout",), lambda _, record: record.timeout),
+        "duration_seconds": Derived((), ("started_at", "finished_at"), _seconds),
+        "timeout_seconds": Made(("timeout",), Plain("timeout")),
         "nodes": Made(("node",), Page.nodes),
         "web_url": Made((), lambda page, record: page.mapper.page("jobs/executions", record.id)),
     },
@@ -239,45 +238,52 @@ def _job_type(raw: bytes) -> JobTypeRecord | None:
     return read(raw, JobTypeRecord).record if raw not in (b"", b"null") else None
 
 
-def _job_name(_mapper: Mapper, record: JobRecord) -> str:
-    job_type = job_type_of(record)
+def _job_name(_mapper: Mapper, record: JobRecord, job_type: JobTypeRecord | None) -> str:
     return (job_type.name if job_type else None) or str(record.id)
 
 
-def _description(_mapper: Mapper, record: JobRecord) -> str | None:
-    job_type = job_type_of(record)
+def _description(_mapper: Mapper, _record: JobRecord, job_type: JobTypeRecord | None) -> str | None:
     return (job_type.description if job_type else None) or None
 
 
-def _definition(_mapper: Mapper, record: JobRecord) -> JobDefinition | None:
-    job_type = job_type_of(record)
+def _definition(_mapper: Mapper, _record: JobRecord, job_type: JobTypeRecord | None) -> JobDefinition | None:
     if job_type is None or not job_type.name:
         return None
     return JobDefinition(job_type.name, "job type", version=job_type.version or None)
+
+
+def _known_of_job(_mapper: Mapper, record: JobRecord, job_type: JobTypeRecord | None) -> frozenset[str]:
+    if job_type is None:
+        return _BARE_JOB
+    return _EMBEDDED_JOB if record.created else _LISTED_JOB
 
 
 def _state(mapper: Mapper, record: JobRecord) -> JobState:
     return JOB_STATE.get(_folded(record.status)) or _unknown(mapper, record.status, JobState.UNKNOWN)
 
 
-JOBS: Shape[Mapper, JobRecord, Job] = Shape(
-    Job,
-    JobRecord,
-    {
-        "key": Made(("id",), lambda mapper, record: mapper.key("job", record.id)),
-        "tie": Made(("id",), lambda _, record: (record.id,)),
-        "name": Made(("job_type",), _job_name),
-        "state": Made(("status",), _state),
-        "raw_state": Made(("status",), lambda _, record: record.status or None),
-        "description": Made(("job_type",), _description),
-        "definition": Made(("job_type",), _definition),
-        "created_at": Made(("created",), lambda _, record: instant(record.created)),
-        "updated_at": Made(("last_modified",), lambda _, record: instant(record.last_modified)),
-        "finished_at": Made(("ended",), lambda _, record: instant(record.ended)),
-        "web_url": Made((), lambda mapper, record: mapper.page("jobs/job", record.id)),
-    },
+_JOB_TYPE: Table[Mapper, JobRecord] = {"job_type": Made(("job_type",), lambda _, record: job_type_of(record))}
+_JOB: Table[Mapper, JobRecord] = {
+    "key": Made(("id",), lambda mapper, record: mapper.key("job", record.id)),
+    "tie": Made(("id",), lambda _, record: (record.id,)),
+    "name": Derived(("id",), ("job_type",), _job_name),
+    "state": Made(("status",), _state),
+    "raw_state": Made(("status",), Plain("status", blank=True)),
+    "description": Derived((), ("job_type",), _description),
+    "definition": Derived((), ("job_type",), _definition),
+    "created_at": Made(("created",), Plain("created", Instant.parse)),
+    "updated_at": Made(("last_modified",), Plain("last_modified", Instant.parse)),
+    "finished_at": Made(("ended",), Plain("ended", Instant.parse)),
+    "web_url": Made((), lambda mapper, record: mapper.page("jobs/job", record.id)),
+}
+
+JOBS: Shape[Mapper, JobRecord, Job] = Shape(Job, JobRecord, _JOB, steps=_JOB_TYPE)
+"""Jobs, from ``/jobs/``, and from their own addresses."""
+
+MENTIONED_JOBS: Shape[Mapper, JobRecord, Job] = Shape(
+    Job, JobRecord, {**_JOB, "known": Derived(("created",), ("job_type",), _known_of_job)}, steps=_JOB_TYPE
 )
-"""Jobs, from ``/jobs/``, from executions, and from their own addresses."""
+"""Jobs, from executions."""
 
 
 def _active(_mapper: Mapper, record: NodeRecord) -> bool | None:
@@ -314,16 +320,10 @@ def _unknown(mapper: Mapper, word: str | None, unknown: W) -> W:
     return unknown
 
 
+# Few words come again and again, row after row.
+@lru_cache(maxsize=256)
 def _folded(word: str | None) -> str:
     return (word or "").strip().upper()
-
-
-def _known_of_job(held: Held[JobRecord]) -> frozenset[str] | None:
-    if held.raw is not None:
-        return None
-    if job_type_of(held.record) is None:
-        return _BARE_JOB
-    return _EMBEDDED_JOB if held.record.created else _LISTED_JOB
 
 
 def _known_of_node(held: Held[NodeRecord]) -> frozenset[str] | None:

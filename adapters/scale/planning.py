@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from adapters.scale.client import QUERY_BYTES, query_bytes
+from adapters.scale.client import too_long
 from gateway.model import ExecutionStatus, JobState, Key, Kind, NodeKind
 from gateway.query import ExecutionFilter, Filter, JobFilter, ListQuery, NodeFilter, Order, OrderField, TextMatch
 from gateway.records import wanted
@@ -243,7 +243,7 @@ class _Parameters:
     def _add(self, name: str, values: Iterable[str]) -> bool:
         """Adds a parameter repeated for each value, unless the query would grow too long."""
         params = [*self.params, *((name, value) for value in values)]
-        if query_bytes(params) > QUERY_BYTES:
+        if too_long(params):
             return False
         self.params = params
         return True

@@ -9,12 +9,21 @@ import json
 import time
 import zlib
 from collections.abc import Mapping
+from functools import lru_cache
 from inspect import isawaitable
 from typing import Any, cast
 
 import orjson
 import strawberry
-from graphql import ExecutionResult, Executor, GraphQLError, OperationDefinitionNode, OperationType
+from graphql import (
+    ExecutionResult,
+    Executor,
+    GraphQLError,
+    OperationDefinitionNode,
+    OperationType,
+    default_field_resolver,
+    default_type_resolver,
+)
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -112,14 +121,21 @@ class Endpoint:
             self.documents.refuse_costly(document, operation, variables)
         except GraphQLError as error:
             return [error]
-        name = operation.node.name
-        return self._schema.execution_context_class.build(
+        values = operation.variables.of(variables)
+        if isinstance(values, list):
+            return values
+        # Not by its ``build``, which would select the operation and gather the fragments anew for every request.
+        return self._schema.execution_context_class(
             self._schema._schema,  # noqa: SLF001 - strawberry hides graphql-core's
-            document.node,
+            document.fragments,
+            document.details,
             root,
             context,
-            raw_variable_values=dict(variables),
-            operation_name=None if name is None else name.value,
+            operation.node,
+            values,
+            default_field_resolver,
+            default_type_resolver,
+            default_field_resolver,
         )
 
     async def read(self, request: Request) -> dict[str, Any]:
@@ -206,6 +222,7 @@ def _json(text: bytes, what: str) -> Any:
         raise BadRequest(400, f"{what} is not JSON.", PARSE_FAILED) from error
 
 
+@lru_cache(maxsize=256)
 def _negotiate(accept: str | None) -> str | None:
     """The media type to answer with; None when the client accepts neither."""
     if not accept:

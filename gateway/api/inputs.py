@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from enum import Enum
+from functools import cache
 from typing import Any
 
 import strawberry
@@ -243,45 +244,52 @@ def execution_order(order: ExecutionOrder, wanted: ExecutionFilter | None) -> Or
                 "orderBy DURATION needs a time range with a beginning in the filter: createdAt, startedAt, finishedAt or "
                 "activeDuring with `from` or `last`."
             )
-    return Order(OrderField(order.field.value), order.direction is OrderDirection.DESC)
+    return _order(order.field, order.direction)
+
+
+def job_order(order: JobOrder) -> Order:
+    """The order."""
+    return _order(order.field, order.direction)
+
+
+@cache
+def _order(field: ExecutionOrderField | JobOrderField, direction: OrderDirection) -> Order:
+    return Order(OrderField(field.value), direction is OrderDirection.DESC)
 
 
 def as_given(wanted: Any) -> Any:
     """An input as JSON without what restricts nothing: what a cursor is bound to."""
     match wanted:
-        case None:
-            return None
+        case None | str() | int() | float():
+            return wanted
+        case list():
+            return [member if member.__class__ is str else as_given(member) for member in wanted]
         case Enum():
             return wanted.value
         case Instant():
             return wanted.us
-        case list():
-            return [as_given(member) for member in wanted]
-        case str() | int() | float() | bool():
-            return wanted
         case _:
-            members = {
-                name: as_given(value)
-                for name in wanted.__dataclass_fields__
-                if (value := given(getattr(wanted, name))) is not None
-            }
-            return {name: value for name, value in members.items() if value not in (None, {})} or None
+            members = {name: as_given(value) for name, value in vars(wanted).items() if value is not UNSET}
+            return {name: value for name, value in members.items() if value is not None} or None
 
 
 def _statuses(wanted: ExecutionFilter) -> tuple[frozenset[model.ExecutionStatus] | None, tuple[str, ...]]:
     """The statuses that pass all four inputs about status, and the names of those given."""
-    rules: list[tuple[str, Any, Callable[[model.ExecutionStatus, Any], bool]]] = [
-        ("status", given(wanted.status), lambda status, values: status in values),
-        ("excludeStatus", given(wanted.exclude_status), lambda status, values: status not in values),
-        ("phase", given(wanted.phase), lambda status, values: status.phase in values),
-        ("outcome", given(wanted.outcome), lambda status, values: status.outcome in values),
-    ]
-    used = [(name, values, passes) for name, values, passes in rules if values is not None]
+    inputs = zip(_STATUS_RULES, (wanted.status, wanted.exclude_status, wanted.phase, wanted.outcome), strict=True)
+    used = [(name, values, passes) for (name, passes), values in inputs if given(values) is not None]
     if not used:
         return None, ()
     passing = frozenset(status for status in ALL_STATUSES if all(passes(status, values) for _, values, passes in used))
     # A restriction that lets everything pass is none: it must not keep a source from being asked simply.
     return (None, ()) if passing == ALL_STATUSES else (passing, tuple(name for name, _, _ in used))
+
+
+_STATUS_RULES: list[tuple[str, Callable[[model.ExecutionStatus, Any], bool]]] = [
+    ("status", lambda status, values: status in values),
+    ("excludeStatus", lambda status, values: status not in values),
+    ("phase", lambda status, values: status.phase in values),
+    ("outcome", lambda status, values: status.outcome in values),
+]
 
 
 def _set(values: Iterable[Any] | None) -> frozenset[Any] | None:

@@ -1,8 +1,9 @@
 """From a field's arguments to a page, and the views that stand behind connections."""
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 from msgspec import Struct
@@ -21,8 +22,7 @@ from gateway.service import ListPage, ListRequest
 _HUMP = re.compile(r"(?<!^)(?=[A-Z])")
 
 
-@dataclass(frozen=True, slots=True)
-class PageView:
+class PageView(Struct, frozen=True, gc=False):
     """Behind PageInfo."""
 
     has_next_page: bool
@@ -46,12 +46,15 @@ class EdgeView(Struct, gc=False):
 class ListView:
     """Behind ExecutionConnection, JobConnection and NodeConnection."""
 
-    __slots__ = ("edges", "partial", "sources", "total_count", "_page", "_write")  # noqa: RUF023 - public ones first
+    __slots__ = ("edges", "partial", "sources", "total_count", "_page")  # noqa: RUF023 - public ones first
 
     def __init__(self, page: ListPage) -> None:
         self._page = page
-        self._write = write = page.writer()
-        self.edges = [EdgeView(row, place, write) for row, place in zip(page.page.rows, page.page.places, strict=True)]
+        rows, places, write = page.page.rows, page.page.places, page.writer()
+        self.edges = [EdgeView(row, place, write) for row, place in zip(rows, places, strict=True)]
+        if self.edges:
+            # The last one knows more: how the sources can be resumed.
+            self.edges[-1].write = lambda _place: page.last_cursor()
         self.total_count = page.page.total
         self.partial = page.partial
         self.sources = page.reports
@@ -59,7 +62,7 @@ class ListView:
     @property
     def page_info(self) -> PageView:
         page, request = self._page.page, self._page.request
-        start = self._write(page.places[0]) if page.rows else None
+        start = self.edges[0].cursor if self.edges else None
         return PageView(page.has_next, request.after is not None, start, self._page.end)
 
 
@@ -151,7 +154,7 @@ async def list_jobs(
             kind="job",
             filter=lambda now: inputs.job_parts(wanted, now),
             given=inputs.as_given(wanted),
-            order=Order(OrderField(order.field.value), order.direction is inputs.OrderDirection.DESC),
+            order=inputs.job_order(order),
             first=first,
             after=after,
             fail_on_error=policy is SourceErrorPolicy.FAIL,
@@ -213,7 +216,22 @@ def nodes_at_hand(
         page = at_hand(execution)
         return LATER if page is None else NodesView(page)
 
-    return read
+    tree = call.selection
+    if after is not None or "pageInfo" in tree or "cursor" in below(tree, "edges"):
+        return read
+    # Rows of a page share their nodes: a few machines do most of the work. Only cursors tell whose nodes they are.
+    known: dict[tuple[int, str, bool], tuple[Sequence[NodeResult], Any]] = {}
+
+    def shared(execution: Execution) -> Any:
+        nodes = execution.nodes
+        mark = (id(nodes), execution.key.source, execution.targets_elsewhere)
+        found = known.get(mark)
+        if found is None:
+            # The nodes are kept with their view, or others could come to live at their place.
+            found = known[mark] = nodes, read(execution)
+        return found[1]
+
+    return shared
 
 
 async def list_execution_nodes(
@@ -238,8 +256,14 @@ async def _run(call: Call, request: ListRequest) -> ListView:
 def _reads(call: Call) -> dict[str, Any]:
     """Which fields of the rows, and whether totals, the query reads."""
     tree = call.selection
-    fields = frozenset(_HUMP.sub("_", name).lower() for name in below(tree, "edges", "node"))
+    fields = frozenset(map(_snake, below(tree, "edges", "node")))
     return {"fields": fields, "totals": "totalCount" in tree or "totalCount" in below(tree, "sources")}
+
+
+@lru_cache(maxsize=1024)
+def _snake(name: str) -> str:
+    """A field of the schema as the model calls it."""
+    return _HUMP.sub("_", name).lower()
 
 
 def _within(parts: Any, parent: Job | Node | None) -> Any:

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any
 
 from gateway import model
-from gateway.execution.fields import LATER, Call, Inline, batched
+from gateway.execution.fields import LATER, Call, Inline, Part, batched
 from gateway.loaders import Answer
 from gateway.registry import Source
 from gateway.service import existing
@@ -60,7 +60,9 @@ async def apart(reads: Iterable[Awaitable[Any]]) -> list[Any]:
 def looked_up(description: str, type_: Any, attribute: str, **options: Any) -> Any:
     """A field of an entity that, where the entity was only mentioned, takes a look-up; where it is dear, a full read."""
     inline, load = reading(attribute)
-    return batched(description, type_, load, inline=inline, **options)
+    name = _CAMEL.get(attribute, attribute)
+    part = Part(attribute, lambda call: None if call.context.dear(name) else looked_up_again)
+    return batched(description, type_, load, inline=inline, part=part, **options)
 
 
 def reading(attribute: str) -> tuple[Inline, Callable[..., Awaitable[list[Any]]]]:
@@ -82,6 +84,8 @@ def reading(attribute: str) -> tuple[Inline, Callable[..., Awaitable[list[Any]]]
 async def _read(parents: Sequence[model.Entity], call: Call, name: str) -> list[model.Entity | Exception]:
     """The parents, strong enough for a field: by full reads where it is dear, else by look-ups."""
     loaders, costly = call.context.session.loaders, call.context.dear(name)
+    if not costly:
+        return await looked_up_again(parents, call)
     dear = [(parent.__class__, parent.key.source) in costly for parent in parents]
     full = await loaders.fulls([parent.key for parent, is_dear in zip(parents, dear, strict=True) if is_dear])
     rows = await loaders.entities([parent.key for parent, is_dear in zip(parents, dear, strict=True) if not is_dear])
@@ -90,6 +94,12 @@ async def _read(parents: Sequence[model.Entity], call: Call, name: str) -> list[
         lambda pair: strengthened(*pair),
         [(parent, next(answers[is_dear])) for parent, is_dear in zip(parents, dear, strict=True)],
     )
+
+
+async def looked_up_again(parents: Sequence[model.Entity], call: Call) -> list[model.Entity | Exception]:
+    """Entities as look-ups give them."""
+    rows = await call.context.session.loaders.entities([parent.key for parent in parents])
+    return each(lambda pair: strengthened(*pair), zip(parents, rows, strict=True))
 
 
 async def at_row_strength(parents: Sequence[model.Entity], attribute: str, call: Call) -> list[model.Entity | Exception]:

@@ -112,6 +112,7 @@ class Resource(Entity):
         "Where it lives.",
         Annotated["Source", strawberry.lazy("gateway.api.types")],
         Inline("{1}[{0}.key.source]", lambda call: call.context.gateway.registry.sources),
+        shared=True,
     )
     native_id = computed(
         "What the source calls it; unique per source and type. Composite ones are joined with `/`; see its adapter.",
@@ -276,7 +277,7 @@ class NodeConnection:
 @strawberry.type(description="A node and what became of it in this execution.")
 class ExecutionNodeEdge:
     cursor: str = field("Where to go on after this row.")
-    node: "Node" = field("The machine or device.")
+    node: "Node" = field("The machine or device.", shared=True)
     roles: list[model.NodeRole] = field("Every part it has in this execution; a node has one edge, however many parts.")
     status: model.ExecutionStatus | None = field(
         "What became of it; null where the source publishes no result per node or it only hosts the process."
@@ -349,7 +350,9 @@ class ExecutionError:
     "ThreatConnect job execution; CTL job execution."
 )
 class Execution(Resource):
-    job = looked_up("Null when the source no longer knows it (an AWX job outlives its deleted template).", Job | None, "job")
+    job = looked_up(
+        "Null when the source no longer knows it (an AWX job outlives its deleted template).", Job | None, "job", shared=True
+    )
     parent = batched(
         "The execution that launched it as a step of its own: the workflow job of an AWX job. Null where nothing did, and "
         "where the source does not tell.",
@@ -359,8 +362,16 @@ class Execution(Resource):
     )
     status: model.ExecutionStatus = field("The unified status.")
     raw_status: str | None = field("The source's own word, verbatim. Null only when the source sent none.")
-    phase: model.ExecutionPhase = field("Coarse position, a total function of `status`.")
-    outcome: model.ExecutionOutcome | None = field("How it ended, a total function of `status`; null while it has not.")
+    phase: model.ExecutionPhase = computed(
+        "Coarse position, a total function of `status`.",
+        model.ExecutionPhase,
+        Inline("{0}.status.phase", lambda _call: None),
+    )
+    outcome: model.ExecutionOutcome | None = computed(
+        "How it ended, a total function of `status`; null while it has not.",
+        model.ExecutionOutcome | None,
+        Inline("{0}.status.outcome", lambda _call: None),
+    )
     status_message = looked_up(
         "One human line: AWX job_explanation, Scale error title, ThreatConnect exitMessage.", str | None, "status_message"
     )
@@ -384,13 +395,14 @@ class Execution(Resource):
         "Source's own figure where it has one (AWX elapsed), else finishedAt - startedAt of the latest attempt."
     )
     timeout_seconds = looked_up("Its time limit, where it has one of its own.", int | None, "timeout_seconds")
-    trigger: values.Trigger | None = field("What set it going.")
+    trigger: values.Trigger | None = field("What set it going.", shared=True)
     nodes = batched(
         "Machines and devices involved, each with its part and its result. Many for AWX and CTL, one for the "
         "others. TARGET nodes of AWX cost one upstream request per execution; the other roles cost none.",
         ExecutionNodeConnection | None,
         _execution_nodes,
         nodes_at_hand,
+        shared=True,
     )
     node_counts = looked_up("Hosts by result.", values.NodeCounts | None, "node_counts")
     logs = batched(

@@ -9,6 +9,7 @@ from strawberry.types.enum import StrawberryEnumDefinition
 from gateway import errors, model
 from gateway.api.scalars import DateTime
 from gateway.errors import SourceErrorCode
+from gateway.execution.fields import SHARED
 from gateway.merge import SourceReportState
 from gateway.transport import SourceState
 
@@ -42,9 +43,9 @@ for _enum in (
     described(_enum)
 
 
-def field(description: str, **options: Any) -> Any:
+def field(description: str, *, shared: bool = False, **options: Any) -> Any:
     """A described field read from the attribute of the same name."""
-    return strawberry.field(description=description, **options)
+    return strawberry.field(description=description, metadata={SHARED: shared}, **options)
 
 
 @strawberry.type(description="Where a job's work comes from.")

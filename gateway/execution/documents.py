@@ -16,8 +16,10 @@ from graphql import (
     specified_rules,
     validate,
 )
+from graphql.execution.collect_fields import FragmentDetails
 
 from gateway.execution.cost import Cost, Limits, cost_of, refuse, sized_by
+from gateway.execution.variables import Variables
 
 MAX_TOKENS = 4000
 _MAX_ERRORS = 20
@@ -30,18 +32,20 @@ class Operation:
     """One operation of a document, with what its cost depends on and the costs it was found to have."""
 
     node: OperationDefinitionNode
+    variables: Variables
     sized_by: tuple[str, ...]
     costs: dict[tuple[Any, ...], Cost] = field(default_factory=dict)
 
 
 @dataclass(slots=True, eq=False)
 class Document:
-    """A text that can be parsed. ``errors`` are why it is not valid."""
+    """A text that can be parsed. ``errors`` are why it is not valid, ``details`` its fragments as executors take them."""
 
     node: DocumentNode
     errors: Sequence[GraphQLError]
     operations: Mapping[str | None, Operation]
-    fragments: Mapping[str, FragmentDefinitionNode]
+    fragments: dict[str, FragmentDefinitionNode]
+    details: dict[str, FragmentDetails]
 
     def operation(self, name: str | None) -> Operation:
         """The operation to run. Raises GraphQLError when that is not exactly one."""
@@ -113,11 +117,12 @@ class Documents:
         errors = validate(self._schema, node, self._rules, max_errors=_MAX_ERRORS, hide_suggestions=self._hide_suggestions)
         fragments = {each.name.value: each for each in node.definitions if isinstance(each, FragmentDefinitionNode)}
         operations = {
-            each.name.value if each.name else None: Operation(each, sized_by(each, fragments))
+            each.name.value if each.name else None: Operation(each, Variables(self._schema, each), sized_by(each, fragments))
             for each in node.definitions
             if isinstance(each, OperationDefinitionNode)
         }
-        return Document(node, errors, operations, fragments)
+        details = {name: FragmentDetails(fragment, None) for name, fragment in fragments.items()}
+        return Document(node, errors, operations, fragments, details)
 
 
 def _size(value: Any) -> Any:

@@ -14,7 +14,7 @@ from graphql import ExecutionResult, GraphQLResolveInfo
 from graphql.execution import MiddlewareManager
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
-from gateway.execution.fields import LATER, Call, Inline
+from gateway.execution.fields import LATER, Call, Inline, Load
 from gateway.execution.nulls import placed
 from gateway.execution.outcome import Bail, Failure, Run
 from gateway.execution.plan import FieldPlan, Plan, Read
@@ -27,6 +27,9 @@ Waiting = list[Callable[[], Awaitable[None]]]
 Outcomes = dict[str, Any]
 """What root fields gave, by response key: a value, a future or a Failure."""
 
+
+_Member = tuple[FieldPlan, list[Any], list[dict[str, Any]]]
+"""A field that waits, its parents, and the objects of the answer that their values go to."""
 
 _COMPILED = EXECUTIONS.labels("compiled", "")
 
@@ -148,13 +151,42 @@ class CompiledExecutor(StrawberryGraphQLCoreExecutionContext):
                 one[key] = done[id(value)]
         else:
             objects[0][key] = field.complete(values, run)[0]
+        return self._batches(plan, run)
+
+    def _batches(self, plan: Plan, run: Run) -> Waiting:
+        """The loads that parents wait for by now."""
         batches: Waiting = []
+        together: dict[Any, list[_Member]] = {}
         for each in plan.called:
             parents, places = run.waiting[each.slot]
-            if parents:
-                run.waiting[each.slot] = ([], [])
+            if not parents:
+                continue
+            run.waiting[each.slot] = ([], [])
+            part = None if each.batch is None else each.batch.part
+            whole = None if part is None else part.whole(run.calls[each.slot])
+            if whole is None:
                 batches.append(partial(self._batch, plan, run, each, parents, places))
+            else:
+                together.setdefault((whole, each.parent), []).append((each, parents, places))
+        batches += [partial(self._parts, plan, run, whole, members) for (whole, _), members in together.items()]
         return batches
+
+    async def _parts(self, plan: Plan, run: Run, whole: Load, members: "list[_Member]") -> None:
+        """Load once what several fields are read from."""
+        parents = {id(parent): parent for _, parents, _ in members for parent in parents}
+        try:
+            loaded = await whole(list(parents.values()), run.calls[members[0][0].slot])
+            found = dict(zip(parents, loaded, strict=True))
+        except Exception as error:  # noqa: BLE001 - it is every field's error, at every parent
+            found = dict.fromkeys(parents, error)
+        waiting: Waiting = []
+        for field, own, places in members:
+            assert field.batch is not None and field.batch.part is not None  # noqa: S101, PT018 - that is why it is here
+            attribute = field.batch.part.attribute
+            wholes = [found[id(parent)] for parent in own]
+            values = [each if isinstance(each, Exception) else getattr(each, attribute) for each in wholes]
+            waiting += self._place(plan, run, field, values, places)
+        await _together(waiting)
 
     async def _batch(
         self, plan: Plan, run: Run, field: FieldPlan, parents: list[Any], objects: list[dict[str, Any]]

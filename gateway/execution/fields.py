@@ -73,17 +73,29 @@ class Inline:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """A field that is an attribute of what several fields of a parent are read from: that is loaded once for all of them.
+
+    ``whole(call)`` gives what loads it, the same for all these fields; None where this one has to be loaded by itself.
+    """
+
+    attribute: str
+    whole: Callable[[Call], Load | None]
+
+
+@dataclass(frozen=True, slots=True)
 class Batch:
     """How a batched field is read.
 
     ``load(parents, call, **arguments)`` gives a value or an exception for each parent, in order; when it raises, it fails
     for all of them. ``at_once(call, **arguments)`` gives a function from a parent to its value, where that takes no waiting,
-    or to LATER; ``inline`` says the same for a field without arguments.
+    or to LATER; ``inline`` says the same for a field without arguments. ``part`` says how it may be loaded with others.
     """
 
     load: Load
     at_once: AtOnce | None = None
     inline: Inline | None = None
+    part: Part | None = None
 
     async def one(self, parent: Any, call: Call, arguments: Mapping[str, Any]) -> Any:
         """The value for a single parent. Raises what ``load`` gives as an exception."""
@@ -100,9 +112,11 @@ class Batch:
 COMPUTE: Final = "gateway.compute"
 BATCH: Final = "gateway.batch"
 ROOT: Final = "gateway.root"
+SHARED: Final = "gateway.shared"
+"""That many rows of a page have the very same object as the value of a field: it is completed once for all of them."""
 
 
-def computed(description: str, type_: Any, read: Compute | Inline, **options: Any) -> Any:
+def computed(description: str, type_: Any, read: Compute | Inline, *, shared: bool = False, **options: Any) -> Any:
     """A field worked out from its parent without waiting: ``read(parent, call)``, or an expression."""
     at_once = read.function() if isinstance(read, Inline) else None
 
@@ -111,7 +125,7 @@ def computed(description: str, type_: Any, read: Compute | Inline, **options: An
         return read(parent, call) if at_once is None else at_once(call)(parent)  # type: ignore[operator] # one or the other
 
     return strawberry.field(
-        resolver=resolve, graphql_type=type_, description=description, metadata={COMPUTE: read}, **options
+        resolver=resolve, graphql_type=type_, description=description, metadata={COMPUTE: read, SHARED: shared}, **options
     )
 
 
@@ -121,17 +135,20 @@ def batched(
     load: Load,
     at_once: AtOnce | None = None,
     inline: Inline | None = None,
+    *,
+    part: Part | None = None,
+    shared: bool = False,
     **options: Any,
 ) -> Any:
     """A field that may take I/O. Its arguments are the parameters of ``load`` after the parents and the call."""
-    batch = Batch(load, inline.function() if inline is not None else at_once, inline)
+    batch = Batch(load, inline.function() if inline is not None else at_once, inline, part)
 
     async def resolve(parent: Any, info: strawberry.Info[Any, Any], **arguments: Any) -> Any:
         return await batch.one(parent, _call(info), arguments)
 
     _disguise(resolve, load, [_PARENT, _INFO], 2)
     return strawberry.field(
-        resolver=resolve, graphql_type=type_, description=description, metadata={BATCH: batch}, **options
+        resolver=resolve, graphql_type=type_, description=description, metadata={BATCH: batch, SHARED: shared}, **options
     )
 
 

@@ -49,7 +49,7 @@ def compile_plan(plan: Plan, shortcuts: Shortcuts) -> None:
 
 
 def _completer(field: FieldPlan, shortcuts: Shortcuts) -> Callable[..., Any]:
-    code = _Code(shortcuts)
+    code = _Code(shortcuts, many=True)
     code.put(1, "out = []")
     code.put(1, "for v in values:")
     code.put(2, "if isinstance(v, BaseException):")
@@ -62,10 +62,11 @@ def _completer(field: FieldPlan, shortcuts: Shortcuts) -> Callable[..., Any]:
 
 
 class _Code:
-    """The source of one function, and what its names stand for."""
+    """The source of one function, for ``many`` values or for one, and what its names stand for."""
 
-    def __init__(self, shortcuts: Shortcuts) -> None:
+    def __init__(self, shortcuts: Shortcuts, *, many: bool) -> None:
         self._shortcuts = shortcuts
+        self._many = many
         self._lines: list[str] = []
         self._prologue: dict[str, str] = {"fail": "run.fail"}
         self._names: dict[int, str] = {}
@@ -115,20 +116,34 @@ class _Code:
             self.put(depth, f"if {v} is not None:")
         if is_list_type(inner):
             self._list(depth + 1, field, inner, v)
+        elif is_object_type(inner) and field.shared and self._many:
+            self._once_for_all(depth + 1, field, inner, v)
         elif is_object_type(inner):
-            self._known(depth + 1, v, _Admission(inner, self._bails))
-            self._object(depth + 2, field.below[inner], v)
+            self._of_type(depth + 1, field, inner, v)
         elif is_abstract_type(inner):
             self._abstract(depth + 1, field, v)
         else:
             raise Unsupported("type")
 
-    def _known(self, depth: int, v: str, admission: "_Admission") -> None:
-        """Make sure that a value stands for the object type; what follows is indented by one more."""
+    def _of_type(self, depth: int, field: FieldPlan, type_: Any, v: str) -> None:
+        """An object, if the value stands for the object type."""
+        admission = _Admission(type_, self._bails)
         known, error = self._constant(admission.classes), self._fresh()
         self.put(depth, f"if {v}.__class__ not in {known} and ({error} := {self._constant(admission)}({v})) is not None:")
         self.put(depth + 1, f"{v} = fail({error})")
         self.put(depth, "else:")
+        self._object(depth + 1, field.below[type_], v)
+
+    def _once_for_all(self, depth: int, field: FieldPlan, type_: Any, v: str) -> None:
+        """An object that other values of the same answer may stand for as well."""
+        # By identity: the value is kept beside its object, or another one could come to live at its place.
+        memo, value = self._once(self._fresh(), "{}"), self._fresh()
+        self.put(depth, f"if ({value} := {memo}.get(id({v}))) is not None:")
+        self.put(depth + 1, f"{v} = {value}[1]")
+        self.put(depth, "else:")
+        self.put(depth + 1, f"{value} = {v}")
+        self._of_type(depth + 1, field, type_, v)
+        self.put(depth + 1, f"{memo}[id({value})] = ({value}, {v})")
 
     def _list(self, depth: int, field: FieldPlan, type_: Any, v: str) -> None:
         items, item = self._fresh(), self._fresh()
@@ -210,7 +225,7 @@ class _Code:
         """An object whose type shows in the value: one function per possible type."""
         choice = _Choice(field, self._bails)
         for type_, below in field.below.items():
-            code = _Code(self._shortcuts)
+            code = _Code(self._shortcuts, many=False)
             row = code._object(1, below, "v")
             code.put(1, f"run.shapes[id({row})] = {code._constant(below)}")
             code.put(1, f"return {row}")

@@ -24,7 +24,7 @@ from graphql.execution.collect_fields import CollectedFields, FieldDetailsList, 
 from strawberry.types.field import StrawberryField
 
 from gateway.execution.arguments import Arguments
-from gateway.execution.fields import Answer, Batch, Compute, Inline, answer_of, batch_of, compute_of
+from gateway.execution.fields import SHARED, Answer, Batch, Compute, Inline, answer_of, batch_of, compute_of
 from gateway.execution.outcome import Failure, Run, Unsupported
 from gateway.execution.selection import Selection, selected
 
@@ -49,7 +49,7 @@ class FieldPlan:
     """A field at one place of an operation.
 
     ``slot`` numbers the fields that need a call (computed, batched and root ones). ``below`` holds the selection for each
-    object type that can stand here.
+    object type that can stand here. ``shared`` is said of the field (``fields.SHARED``).
     """
 
     key: str
@@ -63,6 +63,7 @@ class FieldPlan:
     answer: Answer | None = None
     arguments: Arguments | None = None
     slot: int = -1
+    shared: bool = False
     selection: Selection = field(default_factory=dict)
     below: dict[GraphQLObjectType, "SelectionPlan"] = field(default_factory=dict)
     complete: Any = None
@@ -154,6 +155,7 @@ class _Planner:
         ours = plan.definition.extensions.get("strawberry-definition")
         if not isinstance(ours, StrawberryField):
             raise Unsupported("a field that is not Strawberry's")
+        plan.shared = bool(ours.metadata.get(SHARED))
         if ours.is_subscription:
             plan.read = Read.EVENT
         elif is_root:

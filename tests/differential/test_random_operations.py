@@ -30,7 +30,9 @@ def test_equal_answers(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None
             became[how] += 1
             failed += pair.failed
             propagated += pair.propagated
-            requests = [sum(each) for each in zip(requests, pair.requests, strict=True)]
+            if how == "compiled":
+                # Where compiled execution gave up, the batches below the roots were loaded twice.
+                requests = [sum(each) for each in zip(requests, pair.requests, strict=True)]
     answers = became.total()
     with capsys.disabled():
         print(f"\n{OPERATIONS} operations, {answers} answers both ways: {dict(became)}; requests {requests}")

@@ -1,8 +1,11 @@
 """Whom both engines trust and through whom they go: certificates and proxies, over real sockets."""
 
 import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 import pytest
+import uvloop
 
 from gateway.config import SourceSettings
 from gateway.engine import http_transport
@@ -68,6 +71,20 @@ def test_authorities_of_the_environment_that_cannot_be_read(monkeypatch: pytest.
     monkeypatch.setenv("SSL_CERT_FILE", "/nope/ca.pem")
     with pytest.raises(ConfigError, match="SSL_CERT_FILE"):
         http_transport(SourceSettings(name="s", kind="k", http="standard"))
+
+
+@pytest.mark.parametrize("run", [asyncio.run, uvloop.run])
+def test_large_bodies_over_tls(engine: str, run: Callable[[Coroutine[Any, Any, list[bytes]]], list[bytes]]) -> None:
+    bodies = [bytes(range(256)) * 1200, b"small", bytes(range(255)) * 9000]
+
+    async def ask() -> list[bytes]:
+        async with (
+            RawServer(*map(answer, bodies)).running(tls=True) as server,
+            client(engine, server.origin, verify_tls=str(CERTIFICATE)) as one,
+        ):
+            return [bytes((await one.get("x")).content) for _ in bodies]
+
+    assert run(ask()) == bodies
 
 
 # --- proxies -------------------------------------------------------------------------------------------------------

@@ -83,6 +83,20 @@ async def test_a_tick_s_keys_go_in_one_batch_per_source() -> None:
     assert (a.batches, b.batches) == ([["1", "2"]], [["1", "3"]])
 
 
+async def test_a_key_asked_for_one_turn_later_joins_the_batch() -> None:
+    a = Recording("a")
+    one = loaders(a)
+
+    async def read(wanted: Key) -> Any:
+        if wanted.native_id == "2":
+            await asyncio.sleep(0)
+        return await one.entity(wanted)
+
+    answers = await ask(read, key("a", 1), key("a", 2))
+    assert [answer.key.native_id for answer in answers] == ["1", "2"]
+    assert a.batches == [["1", "2"]]
+
+
 async def test_a_key_is_read_once_in_a_request() -> None:
     a = Recording("a")
     one = loaders(a)

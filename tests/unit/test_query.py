@@ -80,6 +80,8 @@ BARE = execution(status=S.UNKNOWN, name="x")
         (TextMatch(among=frozenset({"a", "b"})), "b", True),
         (TextMatch(among=frozenset({"a", "b"})), "B", False),
         (TextMatch(among=frozenset()), "a", False),
+        (TextMatch(among=frozenset({"a"})), None, False),
+        (TextMatch(equals="a", among=frozenset({"a", "b"})), "b", False),
         (TextMatch(starts_with="DEP"), "deploy", True),
         (TextMatch(starts_with="ploy"), "deploy", False),
         (TextMatch(contains="PLO"), "Deploy", True),
@@ -91,6 +93,7 @@ BARE = execution(status=S.UNKNOWN, name="x")
 )
 def test_text(match: TextMatch, text: str | None, wanted: bool) -> None:
     assert match.matches(text) is wanted
+    assert match.test()(text) is wanted
 
 
 def test_text_parts_and_what_cannot_match() -> None:

@@ -22,7 +22,20 @@ from gateway.query import (
     TextMatch,
     order_value,
 )
-from gateway.records import ENTITIES, Held, Made, Shape, narrowed, read, readable, rows_of, wanted
+from gateway.records import (
+    ENTITIES,
+    Derived,
+    Held,
+    Made,
+    Plain,
+    Shape,
+    Table,
+    narrowed,
+    read,
+    readable,
+    rows_of,
+    wanted,
+)
 
 TEXT, RANGE = TextMatch(contains="a"), InstantRange(start=0, end=9)
 KEY = Key("job", "s", ("1",))
@@ -85,7 +98,7 @@ def test_all_that_an_order_reads_is_wanted(kind: Kind, order: OrderField) -> Non
     needed = wanted(ListQuery(kind, NONE[kind], Order(order), frozenset({"id"})))
     assert needed is not None
     made = {field.name: None for field in msgspec.structs.fields(entity) if field.required}
-    instants = {name: Instant(5, "t") for name in needed if name.endswith("_at")}
+    instants = {name: Instant.from_us(5) for name in needed if name.endswith("_at")}
     durations = {name: 1.0 for name in needed if name == "duration_seconds"}
     row: Any = entity(**made, **instants, **durations)
     assert (order_value(row, order) is None) is (order is OrderField.NATIVE or kind == "node")
@@ -128,16 +141,13 @@ def test_a_narrowed_type_holds_what_was_named() -> None:
     assert (empty.others, empty.inner) == ([], None)
 
 
-SHAPE: Shape[str, Outer, Job] = Shape(
-    Job,
-    Outer,
-    {
-        "key": Made(("id",), lambda source, record: Key("job", source, (str(record.id),))),
-        "tie": Made(("id",), lambda _, record: (record.id,)),
-        "name": Made(("some_name",), lambda _, record: record.some_name or str(record.id)),
-        "created_at": Made(("created",), lambda _, record: Instant.parse(record.created) if record.created else None),
-    },
-)
+SHAPE_TABLE: Table[str, Outer] = {
+    "key": Made(("id",), lambda source, record: Key("job", source, (str(record.id),))),
+    "tie": Made(("id",), lambda _, record: (record.id,)),
+    "name": Made(("some_name",), lambda _, record: record.some_name or str(record.id)),
+    "created_at": Made(("created",), lambda _, record: Instant.parse(record.created) if record.created else None),
+}
+SHAPE: Shape[str, Outer, Job] = Shape(Job, Outer, SHAPE_TABLE)
 
 
 def test_a_reading_makes_what_it_says_that_it_knows() -> None:
@@ -150,6 +160,43 @@ def test_a_reading_makes_what_it_says_that_it_knows() -> None:
     held = read(b'{"id": 7, "created": "2026-01-01T00:00:00Z"}', Outer)
     full = whole.entity("s", held.record, held)
     assert (full.known, full.record, full.created_at and full.created_at.us) == (None, held, 1_767_225_600_000_000)
+
+
+def test_what_several_attributes_are_made_of_is_made_once() -> None:
+    read_from: list[int] = []
+
+    def title(_: str, record: Outer) -> str | None:
+        read_from.append(record.id)
+        return record.some_name
+
+    shape: Shape[str, Outer, Job] = Shape(
+        Job,
+        Outer,
+        {
+            "key": Made(("id",), lambda source, record: Key("job", source, (str(record.id),))),
+            "tie": Made(("id",), lambda _, record: (record.id,)),
+            "name": Derived((), ("title",), lambda _, record, title: title or str(record.id)),
+            "created_at": Made(("created",), Plain("created", Instant.parse)),
+            "finished_at": Derived((), ("created_at",), lambda _, __, created: created),
+            "description": Derived(("inner.a",), ("title",), lambda _, record, title: f"{title} {record.inner.a}"),
+        },
+        steps={"title": Made(("some_name",), title)},
+    )
+    record = Outer(id=7, some_name="n", inner=Inner(a=1), created="2026-01-01T00:00:00Z")
+    assert shape.reading(None).entity("s", record).description == "n 1"
+    assert read_from == [7]
+    reading = shape.reading(frozenset({"finished_at"}))
+    assert set(reading.record.__struct_fields__) == {"id", "some_name", "created"}
+    row = reading.maker("s")(record)
+    # What only another attribute is made of stays unknown.
+    assert (row.name, row.finished_at, row.created_at) == ("n", Instant.parse("2026-01-01T00:00:00Z"), None)
+    assert row.known == frozenset({"key", "tie", "name", "finished_at"})
+
+
+def test_a_table_may_say_what_each_entity_knows() -> None:
+    known = Derived((), ("name",), lambda _, __, name: frozenset({name}))
+    made = {"key": SHAPE_TABLE["key"], "tie": SHAPE_TABLE["tie"], "name": SHAPE_TABLE["name"], "known": known}
+    assert Shape(Job, Outer, made).reading(None).entity("s", Outer(id=7)).known == frozenset({"7"})
 
 
 def test_rows_that_cannot_be_read_hide_no_others() -> None:

@@ -80,7 +80,7 @@ def test_what_is_no_long(value: Any) -> None:
 @pytest.mark.parametrize(
     ("scalar", "value", "shown"),
     [
-        (DateTime, Instant(5, "1970-01-01T00:00:00.000005Z"), "1970-01-01T00:00:00.000005Z"),
+        (DateTime, Instant.from_us(5), "1970-01-01T00:00:00.000005Z"),
         (Long, 2**63 - 1, "9223372036854775807"),
         (JSON, {"a": [1, None, "x"]}, {"a": [1, None, "x"]}),
         (Duration, "PT1S", "PT1S"),

@@ -1,11 +1,16 @@
 """Arguments as functions take them: those without a variable are made once, the others for every request."""
 
+import re
 from typing import Any
 
 import pytest
 from graphql import FieldNode, GraphQLError, OperationDefinitionNode, parse
-from graphql.execution.values import VariableValues, get_variable_values
+from graphql.execution.values import VariableValues, get_argument_values, get_variable_values
+from hypothesis import given
+from hypothesis import strategies as st
+from strawberry.types.arguments import convert_arguments
 
+from gateway.api.schema import schema
 from gateway.execution.arguments import Arguments
 from tests.unit.execution.toy import COMPILED, Colour
 
@@ -22,12 +27,12 @@ def of(text: str, field: str = "item") -> Any:
     definition = SCHEMA.query_type.fields[field]
     arguments = Arguments(SCHEMA, definition, definition.extensions["strawberry-definition"], node)
 
-    def given(**values: Any) -> Any:
+    def by(**values: Any) -> Any:
         variables = get_variable_values(SCHEMA, operation.variable_definitions or (), values)
         assert isinstance(variables, VariableValues), variables
         return arguments.of(variables)
 
-    return given
+    return by
 
 
 def test_literals_are_made_once() -> None:
@@ -71,3 +76,52 @@ def test_null_where_there_must_be_a_value() -> None:
 
 def test_a_field_that_takes_none() -> None:
     assert of("{ now { name } }", "now")() == {}
+
+
+# --- over the real schema --------------------------------------------------------------------------------------------
+
+REAL = schema(compile=True)._schema
+EXECUTIONS = [
+    "query($n: Int, $s: [String!], $x: String) { executions(first: $n, filter: {source: $s, name: {equals: $x}}) "
+    "{ partial } }",
+    "query($x: String!, $l: [String!]!) { executions(filter: {status: [FAILED], name: {in: $l, contains: $x}}) "
+    "{ partial } }",
+    "query($d: OrderDirection, $f: ExecutionFilter) { executions(orderBy: {field: CREATED_AT, direction: $d}, filter: $f) "
+    "{ partial } }",
+    "query($t: DateTime, $e: ExecutionStatus!) { executions(filter: {createdAt: {from: $t}, status: [$e]}) { partial } }",
+    "query($x: String) { executions(filter: {name: {equals: $x, in: null}}, first: 5) { partial } }",
+]
+VALUES = {
+    "n": st.integers(0, 9),
+    "s": st.lists(st.text(max_size=3), max_size=3),
+    "x": st.text(max_size=3),
+    "l": st.lists(st.text(max_size=3), max_size=3),
+    "d": st.sampled_from(["ASC", "DESC"]),
+    "f": st.sampled_from([{}, {"search": "x"}, {"status": ["FAILED"], "name": {"equals": "a"}}]),
+    "t": st.just("2026-01-01T00:00:00Z"),
+    "e": st.sampled_from(["FAILED", "QUEUED"]),
+}
+
+
+@given(st.sampled_from(EXECUTIONS), st.fixed_dictionaries({}, optional={k: v | st.none() for k, v in VALUES.items()}))
+def test_they_are_what_graphql_core_and_strawberry_make_of_them(text: str, values: dict[str, Any]) -> None:
+    (operation,) = parse(text).definitions
+    assert isinstance(operation, OperationDefinitionNode)
+    variables = get_variable_values(REAL, operation.variable_definitions or (), values)
+    if isinstance(variables, list):
+        return
+    (node,) = operation.selection_set.selections
+    assert isinstance(node, FieldNode)
+    assert REAL.query_type is not None
+    field = REAL.query_type.fields["executions"]
+    ours = field.extensions["strawberry-definition"]
+    try:
+        coerced = get_argument_values(field, node, variables)
+    except GraphQLError as refused:
+        with pytest.raises(GraphQLError, match=re.escape(refused.message)):
+            Arguments(REAL, field, ours, node).of(variables)
+        return
+    strawberry: Any = REAL.extensions["strawberry-definition"]
+    registry, config = strawberry.schema_converter.scalar_registry, strawberry.config
+    expected = convert_arguments(coerced, ours.arguments, registry, config)
+    assert Arguments(REAL, field, ours, node).of(variables) == expected

@@ -41,6 +41,55 @@ async def test_a_load_below_a_load_and_beside_it() -> None:
     assert {each["currency"] for each in world.given} == {"EUR", "USD"}
 
 
+async def test_what_several_fields_are_read_from_is_loaded_once() -> None:
+    async def some(parents: Sequence[Any]) -> list[Any]:
+        return [KeyError(parent.name) if parent.name == "bad" else Thing(must=None) for parent in parents]
+
+    async def none(_parents: Sequence[Any]) -> list[Any]:
+        raise ValueError("no records")
+
+    def world(load: Any = None) -> World:
+        return World({"item": Thing(items=[Thing(name="a"), Thing(name="bad"), Thing(name="c")])}, load)
+
+    text = "{ item { items { recordName recordMust again: recordName } } }"
+    asked = world()
+    assert (await run(text, asked)).data == (await same(text, world))[0]
+    assert asked.loads == [3]
+    row, bad = (
+        {"recordName": "thing", "recordMust": None, "again": "thing"},
+        dict.fromkeys(("recordName", "recordMust", "again")),
+    )
+    data, errors = await same(text, lambda: world(some))
+    assert data["item"]["items"] == [row, bad, row]
+    assert {path[2] for path, _message in errors} == {1}
+    assert len(errors) == 3
+    data, errors = await same(text, lambda: world(none))
+    assert data["item"]["items"] == [bad] * 3
+    assert len(errors) == 9
+
+
+async def test_what_many_rows_share_is_read_once_and_shown_with_each() -> None:
+    def world(**shared: Any) -> World:
+        twin, other = Thing(name="twin", price=LATER, **shared), Thing(name="other")
+        return World({"item": Thing(items=[Thing(twin=twin), Thing(twin=other), Thing(twin=None), Thing(twin=twin)])})
+
+    text = "{ item { items { twin { name price must } } } }"
+    one = world()
+    assert (await run(text, one)).data == (await same(text, world))[0]
+    assert one.loads == [1]
+    data, errors = await same(text, lambda: world(must=None))
+    assert [item["twin"] for item in data["item"]["items"]] == [
+        None,
+        {"name": "other", "price": None, "must": "must"},
+        None,
+        None,
+    ]
+    assert {path for path, _message in errors} == {
+        ("item", "items", 0, "twin", "must"),
+        ("item", "items", 3, "twin", "must"),
+    }
+
+
 async def test_roots_and_their_batches_wait_for_nobody_else() -> None:
     """A batch below a root that takes no waiting runs while another root is being waited for."""
     loaded = asyncio.Event()

@@ -10,7 +10,7 @@ import strawberry
 from graphql import DocumentNode, ExecutionResult, Executor, GraphQLResolveInfo, parse, validate
 
 from gateway.execution.executor import compiled
-from gateway.execution.fields import LATER, Call, batched, computed, rooted
+from gateway.execution.fields import LATER, SHARED, Call, Part, batched, computed, rooted
 from gateway.execution.plans import Plans
 
 Load = Callable[[Sequence[Any]], Awaitable[list[Any]]]
@@ -93,6 +93,22 @@ async def _partners(parents: Sequence[Thing], call: Call) -> list[Any]:
     return [Thing(name=f"partner of {parent.name}", price=LATER) for parent in parents]
 
 
+async def _records(parents: Sequence[Thing], call: Call) -> list[Any]:
+    world: World = call.context
+    world.loads.append(len(parents))
+    return (
+        [Thing(name=f"record of {parent.name}") for parent in parents] if world.load is None else await world.load(parents)
+    )
+
+
+def _recorded(attribute: str) -> Any:
+    async def load(parents: Sequence[Thing], call: Call) -> list[Any]:
+        records = await _records(parents, call)
+        return [each if isinstance(each, Exception) else getattr(each, attribute) for each in records]
+
+    return batched(f"The {attribute} of its record.", str | None, load, part=Part(attribute, lambda _call: _records))
+
+
 def _shout(parent: Thing, _call: Call) -> str:
     shouted: str = parent.name.upper()
     return shouted
@@ -134,10 +150,12 @@ class Item(Named):
     lines: list[str] | None
     items: list["Item | None"] | None
     strict: list["Item"]
-    twin: "Item | None"
+    twin: "Item | None" = strawberry.field(metadata={SHARED: True})
     own: "Item"
     shout = computed("Its name in capitals.", str | None, _shout)
     price = batched("What it costs.", int | None, _prices, _at_once)
+    record_name = _recorded("name")
+    record_must = _recorded("must")
     partner = batched("Who goes with it.", Annotated["Item", strawberry.lazy(__name__)] | None, _partners)
 
     @classmethod
