@@ -107,17 +107,17 @@ class Entity:
 
 @strawberry.interface(description="A thing that lives in a source: job, execution or compute node.")
 class Resource(Entity):
-    id = computed("The global id.", ID, Inline("{1}({0}.key)", lambda _call: ids.encode))
+    id = computed("The global id.", ID, Inline("{1}({0}.key)", lambda _context: ids.encode))
     source = computed(
         "Where it lives.",
         Annotated["Source", strawberry.lazy("gateway.api.types")],
-        Inline("{1}[{0}.key.source]", lambda call: call.context.gateway.registry.sources),
+        Inline("{1}[{0}.key.source]", lambda context: context.gateway.registry.sources),
         shared=True,
     )
     native_id = computed(
         "What the source calls it; unique per source and type. Composite ones are joined with `/`; see its adapter.",
         str,
-        Inline("{0}.key.native_id", lambda _call: None),
+        Inline("{0}.key.native_id"),
     )
     name: str = field("Never empty: falls back to the job's name, then to the native id.")
     web_url = looked_up("Its page in the source's own user interface, where it has one.", str | None, "web_url")
@@ -365,12 +365,12 @@ class Execution(Resource):
     phase: model.ExecutionPhase = computed(
         "Coarse position, a total function of `status`.",
         model.ExecutionPhase,
-        Inline("{0}.status.phase", lambda _call: None),
+        Inline("{0}.status.phase"),
     )
     outcome: model.ExecutionOutcome | None = computed(
         "How it ended, a total function of `status`; null while it has not.",
         model.ExecutionOutcome | None,
-        Inline("{0}.status.outcome", lambda _call: None),
+        Inline("{0}.status.outcome"),
     )
     status_message = looked_up(
         "One human line: AWX job_explanation, Scale error title, ThreatConnect exitMessage.", str | None, "status_message"

@@ -14,7 +14,7 @@ from graphql import ExecutionResult, GraphQLResolveInfo
 from graphql.execution import MiddlewareManager
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
-from gateway.execution.fields import LATER, Call, Inline, Load
+from gateway.execution.fields import LATER, Load
 from gateway.execution.nulls import placed
 from gateway.execution.outcome import Bail, Failure, Run
 from gateway.execution.plan import FieldPlan, Plan, Read
@@ -53,9 +53,8 @@ class CompiledExecutor(StrawberryGraphQLCoreExecutionContext):
 
     async def _run(self, plan: Plan, serially: bool | None) -> ExecutionResult:
         outcomes: Outcomes = {}
-        calls = [Call(self.context_value, each.selected) for each in plan.called]
         try:
-            run = Run(calls, [self._at_once(each, call) for each, call in zip(plan.called, calls, strict=True)])
+            run = self._begun(plan)
             answer = await self._answer(plan, run, outcomes)
         except Exception as surprise:  # noqa: BLE001 - whatever generated code stumbles over, graphql-core can answer
             return await self._fall_back(outcomes, surprise, serially)
@@ -113,7 +112,7 @@ class CompiledExecutor(StrawberryGraphQLCoreExecutionContext):
             return self.root_value
         assert field.answer is not None and field.arguments is not None  # noqa: S101, PT018 - a root has both
         try:
-            return field.answer(run.calls[field.slot], **field.arguments.of(self.variable_values))
+            return field.answer(field.call(run), **field.arguments.of(self.variable_values))
         except Exception as error:  # noqa: BLE001 - it is the field's error
             return Failure(error)
 
@@ -124,19 +123,19 @@ class CompiledExecutor(StrawberryGraphQLCoreExecutionContext):
 
     # --- batches
 
-    def _at_once(self, field: FieldPlan, call: Call) -> Any:
-        """What generated code needs of a field, to have its values without waiting."""
-        batch = field.batch
-        if isinstance(field.compute, Inline):
-            return field.compute.given(call)
-        if batch is None or batch.at_once is None or field.arguments is None:
-            return None
-        if batch.inline is not None:
-            return batch.inline.given(call)
-        try:
-            return batch.at_once(call, **field.arguments.of(self.variable_values))
-        except Exception:  # noqa: BLE001 - arguments that cannot be had fail every parent, when it is loaded
-            return _later
+    def _begun(self, plan: Plan) -> Run:
+        """The state of an answer, with what generated code needs of fields to have their values without waiting."""
+        run = Run(self.context_value, [None] * len(plan.called))
+        at_once = run.at_once
+        for slot, given in plan.given:
+            at_once[slot] = given(run.context)
+        for field in plan.readied:
+            assert field.batch is not None and field.batch.at_once and field.arguments  # noqa: S101, PT018 - see Plan
+            try:
+                at_once[field.slot] = field.batch.at_once(field.call(run), **field.arguments.of(self.variable_values))
+            except Exception:  # noqa: BLE001 - arguments that cannot be had fail every parent, when it is loaded
+                at_once[field.slot] = _later
+        return run
 
     def _place(
         self, plan: Plan, run: Run, field: FieldPlan, values: Sequence[Any], objects: Sequence[dict[str, Any]]
@@ -163,7 +162,7 @@ class CompiledExecutor(StrawberryGraphQLCoreExecutionContext):
                 continue
             run.waiting[each.slot] = ([], [])
             part = None if each.batch is None else each.batch.part
-            whole = None if part is None else part.whole(run.calls[each.slot])
+            whole = None if part is None else part.whole(each.call(run))
             if whole is None:
                 batches.append(partial(self._batch, plan, run, each, parents, places))
             else:
@@ -175,7 +174,7 @@ class CompiledExecutor(StrawberryGraphQLCoreExecutionContext):
         """Load once what several fields are read from."""
         parents = {id(parent): parent for _, parents, _ in members for parent in parents}
         try:
-            loaded = await whole(list(parents.values()), run.calls[members[0][0].slot])
+            loaded = await whole(list(parents.values()), members[0][0].call(run))
             found = dict(zip(parents, loaded, strict=True))
         except Exception as error:  # noqa: BLE001 - it is every field's error, at every parent
             found = dict.fromkeys(parents, error)
@@ -195,7 +194,7 @@ class CompiledExecutor(StrawberryGraphQLCoreExecutionContext):
         values: Sequence[Any]
         try:
             arguments = field.arguments.of(self.variable_values)
-            values = await field.batch.load(parents, run.calls[field.slot], **arguments)
+            values = await field.batch.load(parents, field.call(run), **arguments)
         except Exception as error:  # noqa: BLE001 - it is the field's error, at every parent
             values = [error] * len(parents)
         if len(values) != len(parents):

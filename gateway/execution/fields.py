@@ -55,18 +55,18 @@ Answer = Callable[..., Any]
 class Inline:
     """A field's value at once as an expression, for generated code to spare itself a call per parent.
 
-    ``text`` gives a value or LATER; ``{0}`` stands for the parent, ``{1}`` for what ``given(call)`` gives, once an answer.
+    ``text`` gives a value or LATER; ``{0}`` stands for the parent, ``{1}`` for what ``given(context)`` gives for an answer.
     """
 
     text: str
-    given: Callable[[Call], Any]
+    given: Callable[[Any], Any] | None = None
 
     def function(self) -> "AtOnce":
         """The same as a function."""
         value = eval(f"lambda p, g: {self.text.format('p', 'g')}", {"LATER": LATER})  # noqa: S307 - our own text
 
         def at_once(call: Call) -> Callable[[Any], Any]:
-            given = self.given(call)
+            given = None if self.given is None else self.given(call.context)
             return lambda parent: value(parent, given)
 
         return at_once

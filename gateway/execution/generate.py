@@ -214,7 +214,7 @@ class _Code:
         self.put(depth + 1, f"{x} = {error}")
 
     def _call(self, field: FieldPlan) -> str:
-        return self._once(f"k{field.slot}", f"run.calls[{field.slot}]")
+        return self._once(f"k{field.slot}", f"{self._constant(field)}.call(run)")
 
     def _waiting(self, field: FieldPlan) -> str:
         self._once(f"w{field.slot}_p", f"run.waiting[{field.slot}][0].append")

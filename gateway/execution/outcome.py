@@ -23,19 +23,19 @@ class Failure:
 class Run:
     """The state of one answer.
 
-    By the slots of the plan: ``calls``, ``at_once`` (what batched fields bring for generated code), and in ``waiting`` the
-    parents whose value has to be loaded, with the objects of the answer that it goes to. ``shapes`` knows the selection
-    behind objects of abstract types, by the object's identity.
+    By the slots of the plan: ``at_once`` (what fields bring for generated code), and in ``waiting`` the parents whose value
+    has to be loaded, with the objects of the answer that it goes to. ``shapes`` knows the selection behind objects of
+    abstract types, by the object's identity.
     """
 
-    __slots__ = ("at_once", "calls", "failed", "shapes", "waiting")
+    __slots__ = ("at_once", "context", "failed", "shapes", "waiting")
 
-    def __init__(self, calls: list[Any], at_once: list[Any]) -> None:
-        self.calls = calls
+    def __init__(self, context: Any, at_once: list[Any]) -> None:
+        self.context = context
         self.at_once = at_once
         self.failed = False
         self.shapes: dict[int, Any] = {}
-        self.waiting: list[tuple[list[Any], list[dict[str, Any]]]] = [([], []) for _ in calls]
+        self.waiting: list[tuple[list[Any], list[dict[str, Any]]]] = [([], []) for _ in at_once]
 
     def fail(self, error: Exception) -> Failure:
         """Mark a place of the answer as failed."""

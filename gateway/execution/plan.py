@@ -5,7 +5,7 @@ It is complete: fragments are expanded, and below an abstract type there is a se
 can grow exponentially in the text, so it is bounded.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any
@@ -24,7 +24,7 @@ from graphql.execution.collect_fields import CollectedFields, FieldDetailsList, 
 from strawberry.types.field import StrawberryField
 
 from gateway.execution.arguments import Arguments
-from gateway.execution.fields import SHARED, Answer, Batch, Compute, Inline, answer_of, batch_of, compute_of
+from gateway.execution.fields import SHARED, Answer, Batch, Call, Compute, Inline, answer_of, batch_of, compute_of
 from gateway.execution.outcome import Failure, Run, Unsupported
 from gateway.execution.selection import Selection, selected
 
@@ -73,6 +73,15 @@ class FieldPlan:
         """Names of the fields selected below, nested."""
         return self.selection
 
+    def call(self, run: Run) -> Call:
+        """The field at its place, for one answer."""
+        return Call(run.context, self.selected)
+
+    @property
+    def inline(self) -> Inline | None:
+        """The expression that reads it, if there is one."""
+        return self.compute if isinstance(self.compute, Inline) else None if self.batch is None else self.batch.inline
+
     def null(self, run: Run) -> Failure:
         """The failure of a value that must not be null."""
         name = self.nodes[0].name.value
@@ -89,10 +98,22 @@ class SelectionPlan:
 
 @dataclass(slots=True, eq=False)
 class Plan:
-    """An operation: its root selection, and by slot every field that needs a call."""
+    """An operation: its root selection, and by slot every field that needs a call.
+
+    ``given`` names the slots of those that need something of the request's context, ``readied`` of those that need more.
+    """
 
     root: SelectionPlan
     called: list[FieldPlan]
+    given: list[tuple[int, Callable[[Any], Any]]] = field(init=False)
+    readied: list[FieldPlan] = field(init=False)
+
+    def __post_init__(self) -> None:
+        inlines = [(each.slot, each.inline.given) for each in self.called if each.inline is not None]
+        self.given = [(slot, given) for slot, given in inlines if given is not None]
+        self.readied = [
+            each for each in self.called if each.inline is None and each.batch is not None and each.batch.at_once is not None
+        ]
 
 
 def plan_of(executor: Executor[Any]) -> Plan:
