@@ -77,61 +77,22 @@ class _Batches(DataLoader[K, T]):
             self.loop.call_soon(self.loop.call_soon, dispatch_queue, self)
 
 
-class Loaders:
-    """The loaders of one request."""
+class _Reads:
+    """What the loaders of one request load by.
+
+    It does not know them: a loader that referred to itself would stay, with all that was loaded, until the collector of
+    cycles comes.
+    """
 
     def __init__(self, registry: Registry, each: EachBudget) -> None:
         self._registry = registry
         self._each = each
-        self._slots: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(_EACH_IN_FLIGHT))
-
-    # Made when something is asked of them: most requests need one of them, or none.
-
-    @cached_property
-    def _entities(self) -> DataLoader[Key, Answer]:
-        return _Batches(self._load_entities)
-
-    @cached_property
-    def _full(self) -> DataLoader[Key, Answer]:
-        return _Batches(self._load_full)
-
-    @cached_property
-    def _latest(self) -> DataLoader[Key, Answer]:
-        return _Batches(self._load_latest)
-
-    @cached_property
-    def _logs(self) -> DataLoader["_Begun", LogPage | SourceError]:
-        return _Batches(self._load_logs)
-
-    async def entity(self, key: Key) -> Answer:
-        """An entity at the strength of a list row."""
-        # A cancelled load must not leave its cancelled future behind for the next one who asks.
-        return cast("Answer", await asyncio.shield(self._entities.load(key)))
-
-    async def full(self, key: Key) -> Answer:
-        """An entity with the fields that cost one request per row."""
-        return cast("Answer", await asyncio.shield(self._full.load(key)))
-
-    async def entities(self, keys: Sequence[Key]) -> list[Answer]:
-        """Several at the strength of a list row; same order and length."""
-        return await _many(self._entities, keys)
-
-    async def fulls(self, keys: Sequence[Key]) -> list[Answer]:
-        """Several with the fields that cost one request per row; same order and length."""
-        return await _many(self._full, keys)
-
-    async def latest(self, key: Key) -> Answer:
-        """The latest execution of a job, from an adapter that SupportsLatest."""
-        return cast("Answer", await asyncio.shield(self._latest.load(key)))
-
-    async def first_log(self, execution: Execution, query: LogQuery) -> LogPage | SourceError:
-        """The first page of a log, from an adapter that SupportsLogBatches."""
-        return cast("LogPage | SourceError", await asyncio.shield(self._logs.load(_Begun(execution.key, query, execution))))
+        self._slots: dict[str, asyncio.Semaphore] = {}
 
     async def each(self, source: str, read: Callable[[], Awaitable[T]]) -> T:
         """One read that nothing batches: within the request's budget, few at a time. Raises SourceError only."""
         try:
-            async with self._slots[source]:
+            async with self.slot(source):
                 self._each.spend(source)
                 return await read()
         except SourceError as error:
@@ -144,19 +105,26 @@ class Loaders:
 
     def slot(self, source: str) -> asyncio.Semaphore:
         """What keeps reads that nothing batches few at a time."""
-        return self._slots[source]
+        found = self._slots.get(source)
+        if found is None:
+            found = self._slots[source] = asyncio.Semaphore(_EACH_IN_FLIGHT)
+        return found
 
-    async def _load_entities(self, keys: list[Key]) -> list[Answer]:
+    async def entities(self, keys: list[Key]) -> list[Answer]:
+        """Entities at the strength of list rows."""
         return await self._by_source(keys, lambda source, own: source.adapter.fetch(own))
 
-    async def _load_latest(self, keys: list[Key]) -> list[Answer]:
+    async def latest(self, keys: list[Key]) -> list[Answer]:
+        """The latest execution of each job, NOT_FOUND where it has none."""
+
         async def read(source: Source, own: Sequence[Key]) -> Sequence[Answer]:
             assert supports(source.adapter, SupportsLatest)  # noqa: S101 - callers look before they ask
             return cast("Sequence[Answer]", await source.adapter.latest(own))
 
         return await self._by_source(keys, read)
 
-    async def _load_logs(self, asked: list["_Begun"]) -> list[LogPage | SourceError]:
+    async def logs(self, asked: list["_Begun"]) -> list[LogPage | SourceError]:
+        """The first pages of logs."""
         groups: defaultdict[tuple[str, LogQuery], list[_Begun]] = defaultdict(list)
         for each in asked:
             groups[each.key.source, each.query].append(each)
@@ -181,7 +149,9 @@ class Loaders:
             return [internal_error(name)] * len(executions)
         return answers if len(answers) == len(executions) else [internal_error(name)] * len(executions)
 
-    async def _load_full(self, keys: list[Key]) -> list[Answer]:
+    async def full(self, keys: list[Key]) -> list[Answer]:
+        """Entities with the fields that cost one request per row."""
+
         async def read(key: Key) -> Answer:
             source = self._registry.sources[key.source]
             try:
@@ -218,6 +188,58 @@ class Loaders:
             _log.error("adapter of source %s answered %d of %d keys", name, len(answers), len(own))
             return [internal_error(name)] * len(own)
         return answers
+
+
+class Loaders:
+    """The loaders of one request."""
+
+    def __init__(self, registry: Registry, each: EachBudget) -> None:
+        self._reads = _Reads(registry, each)
+        self.each = self._reads.each
+        self.slot = self._reads.slot
+
+    # Made when something is asked of them: most requests need one of them, or none.
+
+    @cached_property
+    def _entities(self) -> DataLoader[Key, Answer]:
+        return _Batches(self._reads.entities)
+
+    @cached_property
+    def _full(self) -> DataLoader[Key, Answer]:
+        return _Batches(self._reads.full)
+
+    @cached_property
+    def _latest(self) -> DataLoader[Key, Answer]:
+        return _Batches(self._reads.latest)
+
+    @cached_property
+    def _logs(self) -> DataLoader["_Begun", LogPage | SourceError]:
+        return _Batches(self._reads.logs)
+
+    async def entity(self, key: Key) -> Answer:
+        """An entity at the strength of a list row."""
+        # A cancelled load must not leave its cancelled future behind for the next one who asks.
+        return cast("Answer", await asyncio.shield(self._entities.load(key)))
+
+    async def full(self, key: Key) -> Answer:
+        """An entity with the fields that cost one request per row."""
+        return cast("Answer", await asyncio.shield(self._full.load(key)))
+
+    async def entities(self, keys: Sequence[Key]) -> list[Answer]:
+        """Several at the strength of a list row; same order and length."""
+        return await _many(self._entities, keys)
+
+    async def fulls(self, keys: Sequence[Key]) -> list[Answer]:
+        """Several with the fields that cost one request per row; same order and length."""
+        return await _many(self._full, keys)
+
+    async def latest(self, key: Key) -> Answer:
+        """The latest execution of a job, from an adapter that SupportsLatest."""
+        return cast("Answer", await asyncio.shield(self._latest.load(key)))
+
+    async def first_log(self, execution: Execution, query: LogQuery) -> LogPage | SourceError:
+        """The first page of a log, from an adapter that SupportsLogBatches."""
+        return cast("LogPage | SourceError", await asyncio.shield(self._logs.load(_Begun(execution.key, query, execution))))
 
 
 async def _many(loader: "DataLoader[Key, Answer]", keys: Sequence[Key]) -> list[Answer]:

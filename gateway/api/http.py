@@ -189,8 +189,13 @@ class Endpoint:
 
 async def answered(executor: Executor[Any], document: Document, session: Session) -> dict[str, Any]:
     """Run an operation or an event: its response map."""
-    running = executor.execute_operation()
-    result = cast("ExecutionResult", await running if isawaitable(running) else running)
+    try:
+        running = executor.execute_operation()
+        result = cast("ExecutionResult", await running if isawaitable(running) else running)
+    finally:
+        # They are methods of the executor itself: with them, all that a request made would stay until the next collection of
+        # cycles, which then takes longer than a hundred answers.
+        del executor.async_helpers
     body: dict[str, Any] = {}
     if result.errors:
         body["errors"] = [shown.formatted for shown in present(result.errors, document.node)]
