@@ -1,8 +1,8 @@
 """ThreatConnect as a source: lists by offset, look-ups by TQL."""
 
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
@@ -15,16 +15,14 @@ from adapters.threatconnect.client import (
     LARGEST_PAGE,
     Envelope,
     ExecutionRecord,
-    Held,
     JobRecord,
     ThreatConnectClient,
     id_chunks,
     present,
-    read,
 )
 from adapters.threatconnect.discovery import Discovery
 from adapters.threatconnect.lanes import merged_pages
-from adapters.threatconnect.mapping import Mapper
+from adapters.threatconnect.mapping import EXECUTION_SHAPE, JOB_SHAPE, Mapper
 from adapters.threatconnect.planning import (
     PROVEN_EXECUTION_PARAMETERS,
     PROVEN_JOB_PARAMETERS,
@@ -42,6 +40,7 @@ from gateway.errors import SourceError, SourceErrorCode
 from gateway.model import Entity, Execution, Job, Key, Kind, Node
 from gateway.pagination import Window, numbered_pages
 from gateway.query import ListQuery, Order, OrderField
+from gateway.records import Held, Rows, read, readable, rows_of
 from gateway.redaction import redacted
 from gateway.spi import NOT_FOUND, Capabilities, Fetched, NotFound, Page, Ping, ScanPlan, Start
 from gateway.transport import SourceClient
@@ -50,7 +49,6 @@ if TYPE_CHECKING:
     from adapters.threatconnect import ThreatConnectSettings
 
 T = TypeVar("T")
-Item = TypeVar("Item")
 
 # Executions of one job that a look-up without ``id`` reads before it gives up.
 _MOST_PAGES = 20
@@ -131,22 +129,21 @@ class ThreatConnectAdapter:
         scan = native.whole if isinstance(native, MergedScan) else native
         if scan is None:
             return None
-        return (await self._client.page(scan.path, scan.params, Window(0, 1), count=True)).count
+        envelope, _ = await self._client.page(scan.path, scan.params, Window(0, 1), _UNREAD, count=True)
+        return envelope.count
 
     async def _window(self, scan: ListScan, window: Window, count: bool, jobs: dict[int, Job | None]) -> Page[Entity]:
         """A page; ``jobs`` are those that earlier pages of the scan looked up, and gets what this one does."""
-        envelope = await self._client.page(scan.path, scan.params, window, count=count)
-        rows: Sequence[Entity]
+        records = self._jobs_read(scan.attributes) if scan.path == JOBS else _executions_read(scan.attributes)
+        envelope, rows = await self._client.page(scan.path, scan.params, window, records, count=count)
         unnamed = 0
-        if scan.path == JOBS:
-            rows = _readable(envelope.data, self._read_job)
-        else:
-            held = _readable(envelope.data, _execution)
+        if scan.path == EXECUTIONS:
             if scan.names:
-                numbers = {each.record.job_id for each in held if each.record.job_id is not None}
+                named = map(_job_number(scan.attributes), rows)
+                numbers = {number for number in named if number is not None}
                 await self._learn_jobs(sorted(numbers - jobs.keys()), jobs)
                 unnamed = len(numbers - jobs.keys())
-            rows = _readable(held, lambda each: self._map.execution(each, jobs))
+            rows = readable(rows, self._map.executions(scan.attributes, jobs))
         return Page(
             rows,
             returned=len(envelope.data),
@@ -181,7 +178,9 @@ class ThreatConnectAdapter:
         return found
 
     async def _rows_of_jobs(self, asked: Sequence[int], params: Params) -> dict[int, Fetched[Job]] | SourceError:
-        return await self._keyed(JOBS, Among("id", tuple(asked)), params, asked, self._read_job, lambda job: int(job.tie[0]))
+        return await self._keyed(
+            JOBS, Among("id", tuple(asked)), params, asked, self._jobs_read(None), lambda job: int(job.tie[0])
+        )
 
     async def _keyed(
         self,
@@ -189,16 +188,17 @@ class ThreatConnectAdapter:
         condition: Among,
         params: Params,
         asked: Iterable[int],
-        reader: Callable[[Raw], T],
+        records: Rows[T],
         number: Callable[[T], int],
     ) -> dict[int, Fetched[T]] | SourceError:
         """An answer for every number asked for, from one request; its fault when it had one."""
         wanted = set(asked)
         try:
-            envelope = await self._client.page(path, (("tql", text_of(condition)), *params), Window(0, len(wanted) + 1))
+            asking = (("tql", text_of(condition)), *params)
+            envelope, rows = await self._client.page(path, asking, Window(0, len(wanted) + 1), records)
         except SourceError as error:
             return error
-        found = {number(row): row for row in _readable(envelope.data, reader)}
+        found = {number(row): row for row in rows}
         # Rows that nobody asked for, rows that cannot be read, rows left out: what is missing may be there all the same.
         right = len(found) == len(envelope.data) and found.keys() <= wanted and envelope.next is None
         missing = NOT_FOUND if right else self._client.unreadable()
@@ -261,7 +261,7 @@ class ThreatConnectAdapter:
             return found
         by_number: dict[int, Fetched[Held[ExecutionRecord]]] = {}
         for asked in id_chunks("id", sorted({number for _, number in pairs})):
-            rows = await self._keyed(EXECUTIONS, Among("id", asked), (), asked, _execution, lambda held: held.record.id)
+            rows = await self._keyed(EXECUTIONS, Among("id", asked), (), asked, _EXECUTIONS, lambda held: held.record.id)
             by_number |= rows if isinstance(rows, dict) else dict.fromkeys(asked, rows)
         for job, number in pairs:
             answer = by_number[number]
@@ -279,11 +279,10 @@ class ThreatConnectAdapter:
         offset = 0
         for _ in range(_MOST_PAGES):
             try:
-                envelope = await self._client.page(EXECUTIONS, params, Window(offset, LARGEST_PAGE))
+                envelope, held = await self._client.page(EXECUTIONS, params, Window(offset, LARGEST_PAGE), _EXECUTIONS)
             except SourceError as error:
                 missing = error
                 break
-            held = _readable(envelope.data, _execution)
             found |= {(job, each.record.id): each for each in held if each.record.job_id == job}
             if len(held) < len(envelope.data) or any(each.record.job_id != job for each in held):
                 missing = self._client.unreadable()
@@ -311,10 +310,10 @@ class ThreatConnectAdapter:
         asks = "serverName" in self._offered.executions and pushable(name)
         params = (("tql", text_of(Among("serverName", (name,)))),) if asks else ()
         try:
-            envelope = await self._client.page(EXECUTIONS, params, Window(0, _SERVER_ROWS if asks else LARGEST_PAGE))
+            window = Window(0, _SERVER_ROWS if asks else LARGEST_PAGE)
+            envelope, held = await self._client.page(EXECUTIONS, params, window, _EXECUTIONS)
         except SourceError as error:
             return error
-        held = _readable(envelope.data, _execution)
         if any(each.record.server_name == name for each in held):
             return self._map.node(name)
         if envelope.next is not None:
@@ -326,7 +325,7 @@ class ThreatConnectAdapter:
     # --- the rest
 
     async def ping(self) -> Ping:
-        await self._client.page(JOBS, (), Window(0, 1))
+        await self._client.page(JOBS, (), Window(0, 1), _UNREAD)
         return Ping(None)
 
     def parse_native_id(self, kind: Kind, native_id: str) -> tuple[str, ...] | None:
@@ -352,12 +351,38 @@ class ThreatConnectAdapter:
     async def aclose(self) -> None:
         return None
 
-    def _read_job(self, raw: Raw) -> Job:
-        return self._map.job(read(raw, JobRecord))
+    # --- rows
+
+    def _jobs_read(self, attributes: frozenset[str] | None) -> Rows[Job]:
+        """How the records of jobs are read: with their own JSON, or so many attributes of theirs only."""
+        if attributes is None:
+            return Rows(lambda raw: self._map.job(read(raw, JobRecord)))
+        return rows_of(JOB_SHAPE.reading(attributes), self._map)
+
+
+def _itself(sent: T) -> T:
+    return sent
 
 
 def _execution(raw: Raw) -> Held[ExecutionRecord]:
     return read(raw, ExecutionRecord)
+
+
+_EXECUTIONS = Rows(_execution)
+_UNREAD: Rows[Raw] = Rows(_itself)
+
+
+def _executions_read(attributes: frozenset[str] | None) -> Rows[Any]:
+    """How executions are read before their jobs are known: as ``Mapper.executions`` takes them."""
+    if attributes is None:
+        return _EXECUTIONS
+    reading = EXECUTION_SHAPE.reading(attributes)
+    return Rows(reading.decode, reading.record, _itself)
+
+
+def _job_number(attributes: frozenset[str] | None) -> Callable[[Any], int | None]:
+    """What tells the job of an execution that was read so."""
+    return attrgetter("record.job_id" if attributes is None else "job_id")
 
 
 def _number(key: Key) -> int | None:
@@ -373,15 +398,6 @@ def _pair(key: Key) -> tuple[int, int] | None:
     return numbers[0], numbers[1]
 
 
-def _envelope(envelope: Envelope) -> Mapping[str, Any] | None:
+def _envelope(envelope: Envelope[Any]) -> Mapping[str, Any] | None:
     counts = {"countSuccess": envelope.count_success, "countFailure": envelope.count_failure}
     return {name: count for name, count in counts.items() if count is not None} or None
-
-
-def _readable(sent: Iterable[Item], reader: Callable[[Item], T]) -> list[T]:
-    """The rows that can be read: one that cannot must not hide the others."""
-    rows = []
-    for each in sent:
-        with suppress(ValueError):
-            rows.append(reader(each))
-    return rows

@@ -4,10 +4,8 @@ Records name the fields as ThreatConnect sends them. Every field but ``id`` may 
 """
 
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from functools import cache
-from typing import Generic, TypeVar
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Generic, TypeVar
 from urllib.parse import quote, urlencode
 
 import msgspec
@@ -17,6 +15,7 @@ from adapters.threatconnect.tql import Among, text_of
 from gateway.auth import Answer
 from gateway.errors import SourceError, SourceErrorCode
 from gateway.pagination import Window
+from gateway.records import Rows, page_of, readable
 from gateway.transport import Params, SourceClient
 
 EXECUTIONS = "v3/job/executions"
@@ -33,10 +32,10 @@ _BAD_REQUEST = 400
 _TQL_REFUSED = "0x2001"
 _KEYWORD = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}\Z", re.ASCII)
 
-R = TypeVar("R", bound=Struct)
+T = TypeVar("T")
 
 
-class JobRecord(Struct, frozen=True):
+class JobRecord(Struct, frozen=True, gc=False):
     """A job: an app of TC Exchange, configured. ``last_execution`` comes only where it was asked for."""
 
     id: int
@@ -48,7 +47,7 @@ class JobRecord(Struct, frozen=True):
     last_execution: Raw = msgspec.field(default=Raw(), name="lastExecution")
 
 
-class ExecutionRecord(Struct, frozen=True):
+class ExecutionRecord(Struct, frozen=True, gc=False):
     """A run of a job. One that failed has ``failed_time`` instead of ``completed_time``."""
 
     id: int
@@ -62,21 +61,10 @@ class ExecutionRecord(Struct, frozen=True):
     server_name: str | None = msgspec.field(default=None, name="serverName")
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Held(Generic[R]):
-    """A record and the bytes it was read from.
-
-    It has no representation of its own: messages may carry secrets, and representations end up in logs.
-    """
-
-    record: R
-    raw: bytes
-
-
-class Envelope(Struct, frozen=True):
+class Envelope(Struct, Generic[T], frozen=True):
     """A page of a list. ``next`` only says that there is more: its address may be another host's (contract, section 3)."""
 
-    data: list[Raw]
+    data: list[T]
     status: str
     next: str | None = None
     count: int | None = None
@@ -106,22 +94,6 @@ def present(raw: Raw) -> bool:
     return bool(raw) and bytes(raw) != b"null"
 
 
-@cache
-def _decoder(kind: type[R]) -> msgspec.json.Decoder[R]:
-    """A decoder of records of a kind, lenient about numbers sent as texts."""
-    return msgspec.json.Decoder(kind, strict=False)
-
-
-def read(raw: Raw | bytes, kind: type[R]) -> Held[R]:
-    """One record. Raises ValueError when it cannot be read as ``kind``."""
-    # A copy, or one row that is kept would keep the bytes of its whole page.
-    held = bytes(raw)
-    try:
-        return Held(_decoder(kind).decode(held), held)
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise ValueError(f"not a readable {kind.__name__}") from error
-
-
 def query_bytes(params: Params) -> int:
     """How many bytes the parameters take in a query."""
     return len(urlencode(params, quote_via=quote, safe=":,"))
@@ -148,10 +120,13 @@ class ThreatConnectClient:
     def __init__(self, client: SourceClient) -> None:
         self._client = client
 
-    async def page(self, path: str, params: Params, window: Window, *, count: bool = False) -> Envelope:
-        """The rows of a list in ``window``. ``count`` asks for the total, which only comes with the first row.
+    async def page(
+        self, path: str, params: Params, window: Window, rows: Rows[T], *, count: bool = False
+    ) -> tuple[Envelope[Any], Sequence[T]]:
+        """What a list has in ``window``, and those of its records that can be read, made into rows.
 
-        TQL that the server refuses (error 0x2001) is UNSUPPORTED.
+        ``count`` asks for the total, which only comes with the first row. TQL that the server refuses (error 0x2001) is
+        UNSUPPORTED.
         """
         asked = [*params, ("resultLimit", str(window.size))]
         if window.offset:
@@ -161,10 +136,10 @@ class ThreatConnectClient:
         answer = await self._client.get(path, asked, also=frozenset({_BAD_REQUEST}))
         if answer.status == _BAD_REQUEST:
             raise self._refused(answer)
-        envelope = self._client.decode(answer, Envelope)
+        envelope, read = page_of(self._client, answer, Envelope, rows)
         if envelope.status != "Success":
             raise self.fault(SourceErrorCode.BAD_RESPONSE, "It says that the request did not succeed.")
-        return envelope
+        return envelope, readable(envelope.data, read)
 
     async def parameters(self, path: str) -> frozenset[str]:
         """The keywords of the TQL parameters that the server offers for a list; an answer without any is a fault."""

@@ -26,11 +26,10 @@ Fetch = Callable[[ListScan, int], Awaitable[Page[Entity]]]
 
 @dataclass(slots=True)
 class _Reader:
-    """How far a lane has been read: up to ``place``, of which ``rows`` have not been handed over."""
+    """How far a lane of ``scan`` has been read: up to ``place``, of which ``rows`` have not been handed over."""
 
+    scan: MergedScan
     lane: Lane
-    order: Order
-    names: bool
     place: At | None
     rows: deque[Entity] = field(default_factory=deque)
     more: bool = True
@@ -43,32 +42,33 @@ class _Reader:
     async def read(self, fetch: Fetch, size: int) -> Page[Entity]:
         """Read about ``size`` rows more. Raises SourceError, also when none can be had although there are more."""
         while True:
-            page = await fetch(self._scan(), size)
+            page = await fetch(self._next(), size)
             if not all(self._belongs(row) for row in page.rows):
                 raise SourceError(SourceErrorCode.BAD_RESPONSE, "It sent rows that it was not asked for.")
             place = self.place
-            new = [row for row in page.rows if place is None or not reached(row, place, self.order)]
+            new = [row for row in page.rows if place is None or not reached(row, place, self.scan.order)]
             if new or not page.more:
                 break
             if size == LARGEST_PAGE:
                 raise SourceError(SourceErrorCode.BAD_RESPONSE, "It sends nothing new, but says that there is more.")
             size = LARGEST_PAGE
         if new:
-            self.place = At(order_value(new[-1], self.order.field), new[-1].tie)
+            self.place = At(order_value(new[-1], self.scan.order.field), new[-1].tie)
         self.rows.extend(new)
         self.more = page.more
         return page
 
     def _belongs(self, row: Entity) -> bool:
         """Whether the row may be one of this lane: it has the order's instant, or lacks it, as the lane's rows do."""
-        field = self.order.field
+        field = self.scan.order.field
         return field is OrderField.NATIVE or (order_value(row, field) is None) is (self.lane.key is None)
 
-    def _scan(self) -> ListScan:
-        key = self.lane.key
-        terms = self.lane.terms if self.place is None else (*self.lane.terms, *_after(self.place, key, self.order))
-        sorting = sorting_of(key, descending=self.order.descending)
-        return ListScan(EXECUTIONS, params_of(terms, sorting), self.order, self.names)
+    def _next(self) -> ListScan:
+        """The list of the rows that have not been read."""
+        key, order = self.lane.key, self.scan.order
+        terms = self.lane.terms if self.place is None else (*self.lane.terms, *_after(self.place, key, order))
+        sorting = sorting_of(key, descending=order.descending)
+        return ListScan(EXECUTIONS, params_of(terms, sorting), order, self.scan.names, self.scan.attributes)
 
 
 @dataclass(slots=True)
@@ -121,7 +121,8 @@ async def _all(reads: Iterable[Coroutine[None, None, Page[Entity]]]) -> list[Pag
 
 def _head(reader: _Reader) -> tuple[object, ...]:
     row = reader.rows[0]
-    return position(order_value(row, reader.order.field), reader.order, "", row.tie)
+    order = reader.scan.order
+    return position(order_value(row, order.field), order, "", row.tie)
 
 
 def _stages(scan: MergedScan, at: At | None) -> Iterator[list[_Reader]]:
@@ -139,7 +140,7 @@ def _stages(scan: MergedScan, at: At | None) -> Iterator[list[_Reader]]:
             if keyed is stages[0]:
                 continue
             place = None
-        readers = [_Reader(lane, order, scan.names, place) for lane in scan.lanes if (lane.key is not None) is keyed]
+        readers = [_Reader(scan, lane, place) for lane in scan.lanes if (lane.key is not None) is keyed]
         if readers:
             yield readers
 

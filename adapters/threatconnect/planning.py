@@ -10,6 +10,7 @@ from adapters.threatconnect.client import EXECUTIONS, JOBS, query_bytes
 from adapters.threatconnect.terms import Terms, exact_texts, limits_of
 from adapters.threatconnect.tql import Both, Condition, Missing, Present, TqlSyntaxError, judge, text_of
 from gateway.query import ExecutionFilter, InstantRange, JobFilter, ListQuery, Order, OrderField
+from gateway.records import wanted
 from gateway.spi import Capabilities, Cost, Guarantee, ScanPlan
 
 EXECUTION_PARAMETERS = frozenset(
@@ -55,13 +56,15 @@ class ListScan:
     """One of ThreatConnect's lists.
 
     ``order`` is what ``params`` ask for, in the gateway's terms; None where the list has to be read whole. ``names`` says
-    whether somebody wants the names of executions, which only their jobs have.
+    whether somebody wants the names of executions, which only their jobs have. ``attributes`` are those that the rows need,
+    None for all.
     """
 
     path: str
     params: Params
     order: Order | None
     names: bool = False
+    attributes: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +83,14 @@ class Lane:
 class MergedScan:
     """Lists of executions that have no row in common, and that are one list in ``order`` when they are merged.
 
-    ``whole`` is all of it as one list in no order, where one list can ask for it: for counting.
+    ``names`` and ``attributes`` are those of each list. ``whole`` is all of it as one list in no order, where one list can
+    ask for it: for counting.
     """
 
     lanes: tuple[Lane, ...]
     order: Order
     names: bool
+    attributes: frozenset[str] | None
     whole: ListScan | None
 
 
@@ -203,12 +208,15 @@ def _executions(query: ListQuery, given: ExecutionFilter, offered: Offered) -> S
     names = named or not query.fields or "name" in query.fields
     keys = offered.keys(query.order)
     native: ListScan | SerialScan | MergedScan
-    if keys is not None and len(keys) > 1:
-        native = _merged(_lanes(but_for_the_end, keys, given.finished_at), query.order, names, terms.lists)
-    elif keys is not None and len(terms.lists) > 1:
-        native = _merged(_lanes(terms.lists, keys, None), query.order, names, terms.lists)
+    if keys is None:
+        native = _unsorted(terms.lists, offered, names)
+    elif len(keys) > 1:
+        native = _merged(_lanes(but_for_the_end, keys, given.finished_at), query, names, terms.lists)
+    elif len(terms.lists) > 1:
+        native = _merged(_lanes(terms.lists, keys, None), query, names, terms.lists)
     else:
-        native = _unmerged(terms.lists, query.order if keys is not None else None, offered, names)
+        sorting = _sorting(keys, query.order)
+        native = ListScan(EXECUTIONS, params_of(terms.lists[0], sorting), query.order, names, wanted(query))
     return ScanPlan(
         native,
         pushed=frozenset(terms.pushed),
@@ -222,18 +230,19 @@ Lists = Sequence[tuple[Condition, ...]]
 """The conditions of each list that has to be asked for."""
 
 
-def _unmerged(lists: Lists, order: Order | None, offered: Offered, names: bool) -> ListScan | SerialScan:
-    # A list that is read whole is read newest first: a budget may end before it does.
-    by = order or Order(OrderField.CREATED_AT)
-    keys = offered.keys(by)
-    sorting = None if keys is None else sorting_of(keys[0] if keys else None, descending=by.descending)
-    scans = tuple(ListScan(EXECUTIONS, params_of(terms, sorting), order, names) for terms in lists)
+def _unsorted(lists: Lists, offered: Offered, names: bool) -> ListScan | SerialScan:
+    """Lists that the gateway has to sort: they are kept for queries that may need other attributes (gateway.cache)."""
+    # What is read whole is read newest first: a budget may end before it does.
+    newest = Order(OrderField.CREATED_AT)
+    keys = offered.keys(newest)
+    sorting = None if keys is None else _sorting(keys, newest)
+    scans = tuple(ListScan(EXECUTIONS, params_of(terms, sorting), None, names) for terms in lists)
     return scans[0] if len(scans) == 1 else SerialScan(scans)
 
 
-def _merged(lanes: tuple[Lane, ...], order: Order, names: bool, lists: Lists) -> MergedScan:
+def _merged(lanes: tuple[Lane, ...], query: ListQuery, names: bool, lists: Lists) -> MergedScan:
     whole = ListScan(EXECUTIONS, params_of(lists[0], None), None) if len(lists) == 1 else None
-    return MergedScan(lanes, order, names, whole)
+    return MergedScan(lanes, query.order, names, wanted(query), whole)
 
 
 def _lanes(lists: Sequence[tuple[Condition, ...]], keys: tuple[str, ...], limits: InstantRange | None) -> tuple[Lane, ...]:
@@ -259,6 +268,11 @@ def params_of(terms: tuple[Condition, ...], sorting: str | None) -> Params:
     return (*filtered, ("sorting", sorting)) if sorting else filtered
 
 
+def _sorting(keys: tuple[str, ...], order: Order) -> str:
+    """How one list is asked for in an order of so many keys, one at most."""
+    return sorting_of(keys[0] if keys else None, descending=order.descending)
+
+
 def sorting_of(key: str | None, *, descending: bool) -> str:
     """How a list is asked for by an instant and then by id, or by id alone."""
     return "id asc" if key is None else f"{key} {'desc' if descending else 'asc'} id asc"
@@ -275,7 +289,13 @@ def _jobs(query: ListQuery, given: JobFilter, offered: Offered) -> ScanPlan:
     sorts = "id" in offered.jobs
     (only,) = terms.lists
     return ScanPlan(
-        ListScan(JOBS, params_of(only, "id asc" if sorts else None), query.order if sorts else None),
+        ListScan(
+            JOBS,
+            params_of(only, "id asc" if sorts else None),
+            query.order if sorts else None,
+            # As with executions: what the gateway has to sort is kept.
+            attributes=wanted(query) if sorts else None,
+        ),
         pushed=frozenset(terms.pushed),
         order=Guarantee.EXACT if sorts else Guarantee.NONE,
         # No job has an instant, so that all orders of jobs are the order of their ids.

@@ -129,7 +129,7 @@ class TestLists:
 
     async def test_names_take_one_look_up_for_a_page(self) -> None:
         bench = Bench()
-        page, _ = await bench.page(ExecutionFilter(), first=100, fields=frozenset({"name"}))
+        page, _ = await bench.page(ExecutionFilter(), first=100, fields=frozenset({"name", "job"}))
         names = {number: row["name"] for number, row in bench.world.jobs.items()}
         assert [row.name for row in page.rows] == [names.get(row.job.tie[0], str(row.job.tie[0])) for row in page.rows]
         executions, jobs = bench.asked()

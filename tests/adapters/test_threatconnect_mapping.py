@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from adapters.threatconnect.client import ExecutionRecord, Held, JobRecord, read
+from adapters.threatconnect.client import ExecutionRecord, JobRecord
 from adapters.threatconnect.details import execution_details, job_details
 from adapters.threatconnect.mapping import Mapper
 from gateway.instant import Instant
@@ -28,6 +28,7 @@ from gateway.model import (
     NodeKind,
     NodeRole,
 )
+from gateway.records import Held, read
 from gateway.redaction import REDACTED
 from tests.adapters.recorded import leaves
 
