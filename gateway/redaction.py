@@ -14,11 +14,14 @@ from typing import Any
 
 REDACTED = "**redacted**"
 
-_SECRET_NAME = re.compile(
-    r"(?i)password|passwd|passphrase|passcode|pwd|secret|token|key|credential|authorization|cookie|host_?vars"
+_SECRET = (
+    r"password|passwd|passphrase|passcode|pwd|secret|token|key|credential|authorization|cookie|host_?vars"
     # "pass" alone is a word of its own (ansible_ssh_pass), never a part of one (bypass, passed).
-    r"|(?<![a-z])pass(?![a-z])"
+    r"|pass(?![a-z])(?<![a-z]pass)"
 )
+_SECRET_NAME = re.compile(_SECRET, re.IGNORECASE)
+# Where every alternative begins with a letter of one case, ``re`` skips to such letters: a sixth of the time.
+_SECRET_NAME_SMALL = re.compile(_SECRET)
 # AWX's own word for a value that it keeps to itself: a hint that there is one, not the value.
 _HINTS = frozenset({"", "$encrypted$", REDACTED})
 _NAMING = ("name", "key", "variable", "field", "type")
@@ -56,7 +59,8 @@ def redacted(value: Any) -> Any:
 
 
 def _is_secret(name: str) -> bool:
-    return _SECRET_NAME.search(name) is not None
+    found = _SECRET_NAME_SMALL.search(name.lower()) if name.isascii() else _SECRET_NAME.search(name)
+    return found is not None
 
 
 def _is_option(argument: Any) -> bool:
