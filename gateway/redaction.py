@@ -14,14 +14,14 @@ from typing import Any
 
 REDACTED = "**redacted**"
 
-_SECRET = (
+_NAMES = (
     r"password|passwd|passphrase|passcode|pwd|secret|token|key|credential|authorization|cookie|host_?vars"
     # "pass" alone is a word of its own (ansible_ssh_pass), never a part of one (bypass, passed).
     r"|pass(?![a-z])(?<![a-z]pass)"
 )
-_SECRET_NAME = re.compile(_SECRET, re.IGNORECASE)
+_SECRET_NAME = re.compile(_NAMES, re.IGNORECASE)
 # Where every alternative begins with a letter of one case, ``re`` skips to such letters: a sixth of the time.
-_SECRET_NAME_SMALL = re.compile(_SECRET)
+_SECRET_NAME_SMALL = re.compile(_NAMES)
 # AWX's own word for a value that it keeps to itself: a hint that there is one, not the value.
 _HINTS = frozenset({"", "$encrypted$", REDACTED})
 _NAMING = ("name", "key", "variable", "field", "type")
