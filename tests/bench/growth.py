@@ -17,7 +17,7 @@ from tests.bench.processes import Process, beside_servers
 from tests.bench.queries import QUESTIONS, Question, listing
 from tests.bench.verify import counts
 
-ROWS = (10, 20, 50, 100, 200, 500, 1000)
+ROWS = (10, 20, 50, 100, 250, 500, 1000)
 SOURCES = (1, 2, 5, 10, 20)
 CONNECTIONS = (1, 4, 16, 64, 256)
 
