@@ -13,7 +13,7 @@ import msgspec
 
 from adapters.aws_iot import details
 from adapters.aws_iot.capabilities import CAPABILITIES
-from adapters.aws_iot.client import RETRIED, IotClient, JobRecord, ThingRecord, fault_of, read
+from adapters.aws_iot.client import RETRIED, IotClient, JobRecord, ThingRecord, fault_of
 from adapters.aws_iot.logs import Logs
 from adapters.aws_iot.mapping import Mapper, RunRecord, time_limit
 from adapters.aws_iot.planning import Fan, plan
@@ -23,6 +23,7 @@ from adapters.aws_iot.words import is_job, is_number, is_thing
 from gateway.errors import SourceError, SourceErrorCode
 from gateway.model import Entity, Execution, Job, Key, Kind, Node
 from gateway.query import ListQuery, Order, OrderField
+from gateway.records import Held, read
 from gateway.redaction import redacted
 from gateway.sigv4 import AwsCredentials, SigV4
 from gateway.spi import NOT_FOUND, Fetched, LogPage, LogQuery, NotFound, Page, Ping, ScanPlan, Start
@@ -296,13 +297,8 @@ class AwsIotAdapter:
                 return details.thing_details(held.record)
 
     def raw(self, entity: Entity) -> Any:
-        match entity.record:
-            case None:
-                return None
-            case RunRecord() as held:
-                return redacted(msgspec.json.decode(held.row.raw))
-            case held:
-                return redacted(msgspec.json.decode(held.raw))
+        held: Held[Any] | None = entity.record.row if isinstance(entity.record, RunRecord) else entity.record
+        return None if held is None or held.raw is None else redacted(msgspec.json.decode(held.raw))
 
     async def aclose(self) -> None:
         await self._credentials.aclose()

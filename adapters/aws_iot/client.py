@@ -6,16 +6,15 @@ or fractional.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import quote
 
-import msgspec
 from msgspec import Raw, Struct
 
 from gateway.auth import Answer
 from gateway.errors import SourceError, SourceErrorCode
 from gateway.limits import Quota, RateLimit, shared_limit
+from gateway.records import Held, read
 from gateway.sigv4 import error_code
 from gateway.transport import SourceClient
 
@@ -142,35 +141,12 @@ class DescribedExecution(Struct, frozen=True):
     execution: Raw
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Held(Generic[R]):
-    """A record and the bytes it was read from."""
-
-    record: R
-    raw: bytes
-
-
 @dataclass(frozen=True, slots=True)
 class Sheet:
     """A page of a list, and whether another follows."""
 
     rows: Sequence[Raw]
     more: bool
-
-
-@cache
-def _decoder(kind: type[R]) -> msgspec.json.Decoder[R]:
-    return msgspec.json.Decoder(kind, strict=False)
-
-
-def read(raw: Raw | bytes, kind: type[R]) -> Held[R]:
-    """One record. Raises ValueError when it cannot be read as ``kind``."""
-    # A copy, or one row that is kept would keep the bytes of its whole page.
-    held = bytes(raw)
-    try:
-        return Held(_decoder(kind).decode(held), held)
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise ValueError(f"not a readable {kind.__name__}") from error
 
 
 # --- faults --------------------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from adapters.aws_iot.client import ExecutionRecord, ExecutionRow, Held, JobRecord, SummaryRecord, ThingRecord
+from adapters.aws_iot.client import ExecutionRecord, ExecutionRow, JobRecord, SummaryRecord, ThingRecord
 from adapters.aws_iot.words import EXECUTION_STATUS, JOB_STATE, is_job, is_thing
 from gateway.instant import Instant
 from gateway.metrics import UNKNOWN_STATUS
@@ -25,6 +25,7 @@ from gateway.model import (
     NodeRole,
     StatusCount,
 )
+from gateway.records import Held
 
 _COUNTERS: Mapping[str, ExecutionStatus] = {
     "numberOfQueuedThings": ExecutionStatus.QUEUED,

@@ -9,13 +9,14 @@ from typing import TypeVar
 
 from msgspec import Raw
 
-from adapters.aws_iot.client import ExecutionRow, IotClient, JobRecord, Pages, read
+from adapters.aws_iot.client import ExecutionRow, IotClient, JobRecord, Pages
 from adapters.aws_iot.mapping import Mapper
 from adapters.aws_iot.planning import Fan, Parent, parents, settled
 from adapters.aws_iot.shelf import Shelf
 from adapters.aws_iot.words import is_job
 from gateway.errors import SourceError, SourceErrorCode
 from gateway.model import Execution, Job, JobState, Key
+from gateway.records import read
 from gateway.spi import At, Page
 
 T = TypeVar("T")

@@ -11,7 +11,7 @@ import msgspec
 
 from adapters.ctl_runner import details
 from adapters.ctl_runner.capabilities import CAPABILITIES
-from adapters.ctl_runner.client import ExecutionRecord, Held, JobRecord, RunnerClient, Sheet, read
+from adapters.ctl_runner.client import ExecutionRecord, JobRecord, RunnerClient, Sheet
 from adapters.ctl_runner.job_book import FEW, Described, JobBook
 from adapters.ctl_runner.log_reading import LogReader
 from adapters.ctl_runner.mapping import Mapper, hosts_of, is_host, without_secrets
@@ -19,6 +19,7 @@ from adapters.ctl_runner.planning import Listing, is_id, plan
 from gateway.errors import SourceError
 from gateway.model import Entity, Execution, Job, Key, Kind, Node
 from gateway.query import ListQuery
+from gateway.records import Held, read
 from gateway.redaction import redacted
 from gateway.spi import NOT_FOUND, Fetched, LogPage, LogQuery, Page, Ping, ScanPlan, Start
 from gateway.transport import SourceClient
@@ -264,7 +265,7 @@ class CtlRunnerAdapter:
 
     def raw(self, entity: Entity) -> Any:
         held: Held[Any] | None = entity.record
-        return None if held is None else redacted(without_secrets(msgspec.json.decode(held.raw)))
+        return None if held is None or held.raw is None else redacted(without_secrets(msgspec.json.decode(held.raw)))
 
     async def aclose(self) -> None:
         return None

@@ -9,14 +9,14 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import msgspec
 from msgspec import Raw, Struct
 
 from gateway.errors import SourceError, SourceErrorCode
+from gateway.records import Held, read
 from gateway.transport import SourceClient
 
 LARGEST_PAGE = 100
@@ -81,17 +81,6 @@ class ExecutionRecord(Struct, frozen=True):
     is_vpn_established: bool | None = None
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Held(Generic[R]):
-    """A record and the bytes it was read from.
-
-    It has no representation of its own: records may carry secrets, and representations end up in logs.
-    """
-
-    record: R
-    raw: bytes
-
-
 class Envelope(Struct, frozen=True, rename="camel"):
     """A page of a list. Its ``size`` counts the rows it has, not those asked for, and is of no use."""
 
@@ -107,22 +96,6 @@ class Sheet:
     rows: Sequence[Raw] | None
     total: int | None
     more: bool
-
-
-@cache
-def _decoder(kind: type[R]) -> msgspec.json.Decoder[R]:
-    """A decoder of records of a kind, lenient about numbers sent as texts."""
-    return msgspec.json.Decoder(kind, strict=False)
-
-
-def read(raw: Raw | bytes, kind: type[R]) -> Held[R]:
-    """One record. Raises ValueError when it cannot be read as ``kind``."""
-    # A copy, or one row that is kept would keep the bytes of its whole page.
-    held = bytes(raw)
-    try:
-        return Held(_decoder(kind).decode(held), held)
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise ValueError(f"not a readable {kind.__name__}") from error
 
 
 def value_of(raw: Raw) -> Any:

@@ -5,10 +5,11 @@ import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
-from adapters.ctl_runner.client import JobRecord, RunnerClient, read
+from adapters.ctl_runner.client import JobRecord, RunnerClient
 from adapters.ctl_runner.mapping import Mapper
 from gateway.errors import SourceError
 from gateway.model import Job
+from gateway.records import read
 
 FEW = 2
 """So many jobs are asked for one by one; more take the list of all of them, a hundred to a page."""

@@ -6,7 +6,7 @@ from typing import Any, TypeGuard
 
 from msgspec import Raw
 
-from adapters.ctl_runner.client import ExecutionRecord, Held, JobRecord, TimerRecord, value_of
+from adapters.ctl_runner.client import ExecutionRecord, JobRecord, TimerRecord, value_of
 from adapters.ctl_runner.planning import is_id
 from gateway.instant import Instant
 from gateway.metrics import UNKNOWN_STATUS
@@ -26,6 +26,7 @@ from gateway.model import (
     NodeResult,
     NodeRole,
 )
+from gateway.records import Held
 from gateway.redaction import redacted
 
 EXECUTION_STATUS: Mapping[str, ExecutionStatus] = {

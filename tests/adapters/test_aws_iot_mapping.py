@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from adapters.aws_iot import AwsIotSettings
-from adapters.aws_iot.client import ExecutionRecord, ExecutionRow, JobRecord, ThingRecord, read
+from adapters.aws_iot.client import ExecutionRecord, ExecutionRow, JobRecord, ThingRecord
 from adapters.aws_iot.mapping import Mapper, time_limit
 from gateway.metrics import UNKNOWN_STATUS
 from gateway.model import (
@@ -28,6 +28,7 @@ from gateway.model import (
     NodeRole,
     StatusCount,
 )
+from gateway.records import read
 from gateway.redaction import REDACTED
 from tests.adapters.test_aws_iot_recorded_values import details
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from adapters.aws_iot.client import ExecutionRecord, ExecutionRow, Held, JobRecord, ThingRecord, read
+from adapters.aws_iot.client import ExecutionRecord, ExecutionRow, JobRecord, ThingRecord
 from adapters.aws_iot.details import execution_details, job_details, thing_details
 from adapters.aws_iot.mapping import Mapper, RunRecord
 from gateway.instant import Instant
@@ -21,6 +21,7 @@ from gateway.model import (
     Key,
     Node,
 )
+from gateway.records import Held, read
 from gateway.testing.shapes import shape
 from tests.adapters.recorded import leaves
 

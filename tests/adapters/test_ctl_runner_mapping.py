@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from adapters.ctl_runner.client import ExecutionRecord, Held, JobRecord, read
+from adapters.ctl_runner.client import ExecutionRecord, JobRecord
 from adapters.ctl_runner.details import CtlCommit, CtlExecutionDetails, CtlJobDetails, execution_details, job_details
 from adapters.ctl_runner.mapping import EXECUTION_STATUS, Mapper, instant, without_secrets
 from adapters.ctl_runner.world_rows import STATUSES, TERMINAL, commit_log, pseudo_json
@@ -33,6 +33,7 @@ from gateway.model import (
     NodeKind,
     NodeRole,
 )
+from gateway.records import Held, read
 from gateway.redaction import REDACTED
 
 DIRECTORY = Path(__file__).parent.parent / "recordings" / "ctl_runner"
