@@ -89,3 +89,27 @@ def changed(demo: Demo, **settings: Any) -> ConfigFile:
         "sources": [{**source, **settings} for source in demo.file.data["sources"]],
     }
     return ConfigFile(yaml.safe_dump(document), "changed demo")
+
+
+_FAST = {"rate": 100_000.0, "burst": 1000, "ceiling": 100_000, "in_flight": 8}
+
+
+@pytest.fixture(scope="module")
+def five() -> Iterator[Demo]:
+    """Simulators of all five kinds, with no quota for AWS IoT."""
+    with running(seed=7, size="small", now=NOW) as made:
+        iot: Any = made.simulators["aws-iot"]
+        iot.throttle.quotas = {}
+        yield made
+
+
+@pytest.fixture
+async def everywhere(five: Demo) -> AsyncIterator[Served]:
+    """A gateway over all five, with no quota of its own for AWS IoT either."""
+    sources = [
+        {**source, "quota": _FAST, "quotas": {}} if source["kind"] == "aws-iot" else source
+        for source in five.file.data["sources"]
+    ]
+    document = {"server": five.file.data["server"], "sources": sources}
+    async for one in serve(ConfigFile(yaml.safe_dump(document), "five"), five):
+        yield one

@@ -1,19 +1,15 @@
 """All five systems in one list: every order and many filters, against what the simulators hold."""
 
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-import yaml
 
-from gateway.config import ConfigFile
-from gateway.demo import Demo, running
-from tests.e2e.conftest import NOW, Served, serve
+from tests.e2e.conftest import Served
 from tests.e2e.ground_truth import FINAL, Row, listed, rows, us
 
 KINDS = {"aws-iot", "awx", "ctl-runner", "scale", "threatconnect"}
-FAST = {"rate": 100_000.0, "burst": 1000, "ceiling": 100_000, "in_flight": 8}
 
 PAGE = """
 query ($first: Int!, $after: String, $order: ExecutionOrder!, $filter: ExecutionFilter) {
@@ -21,26 +17,6 @@ query ($first: Int!, $after: String, $order: ExecutionOrder!, $filter: Execution
     edges { node { nativeId status name createdAt startedAt finishedAt source { name } } }
     pageInfo { hasNextPage endCursor } partial sources { source { name } state requests error { code message } } } }
 """
-
-
-@pytest.fixture(scope="module")
-def five() -> Iterator[Demo]:
-    with running(seed=7, size="small", now=NOW) as made:
-        iot: Any = made.simulators["aws-iot"]
-        iot.throttle.quotas = {}
-        yield made
-
-
-@pytest.fixture
-async def everywhere(five: Demo) -> AsyncIterator[Served]:
-    """A gateway over all five, with no quota for AWS IoT."""
-    sources = [
-        {**source, "quota": FAST, "quotas": {}} if source["kind"] == "aws-iot" else source
-        for source in five.file.data["sources"]
-    ]
-    document = {"server": five.file.data["server"], "sources": sources}
-    async for one in serve(ConfigFile(yaml.safe_dump(document), "five"), five):
-        yield one
 
 
 async def walk(served: Served, field: str, direction: str, filter_: Any = None) -> list[str]:

@@ -2,48 +2,25 @@
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from math import ceil, isclose
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import pytest
 import yaml
 
 from gateway.config import ConfigFile
-from gateway.demo import Demo, running
+from gateway.demo import running
 from tests.e2e.conftest import NOW, Served, serve
 from tests.e2e.ground_truth import Row, rows
 
 KINDS = ["aws-iot", "awx", "ctl-runner", "scale", "threatconnect"]
-FAST = {"rate": 100_000.0, "burst": 1000, "ceiling": 100_000, "in_flight": 8}
 FAILURES = {"FAILED", "TIMED_OUT", "REJECTED", "ERRORED"}
 BEGIN = "2026-11-01T00:00:00Z"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 REPORTS = """partial scannedRows count groupCount
     sources { source { name } state taken scanned requests totalCount residualFilters error { code message } }"""
-
-
-@pytest.fixture(scope="module")
-def five() -> Iterator[Demo]:
-    with running(seed=7, size="small", now=NOW) as made:
-        iot: Any = made.simulators["aws-iot"]
-        iot.throttle.quotas = {}
-        yield made
-
-
-@pytest.fixture
-async def everywhere(five: Demo) -> AsyncIterator[Served]:
-    """A gateway over all five, with no quota for AWS IoT."""
-    sources = [
-        {**source, "quota": FAST, "quotas": {}} if source["kind"] == "aws-iot" else source
-        for source in five.file.data["sources"]
-    ]
-    document = {"server": five.file.data["server"], "sources": sources}
-    async for one in serve(ConfigFile(yaml.safe_dump(document), "five"), five):
-        yield one
 
 
 async def stats(served: Served, arguments: str, groups: str) -> Any:
