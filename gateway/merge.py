@@ -8,7 +8,7 @@ client's loop always ends.
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
@@ -20,19 +20,16 @@ from gateway.cursor import Cursor, SourceNote, digest
 from gateway.errors import SourceError, SourceErrorCode
 from gateway.instant import Instant
 from gateway.model import Documented
+from gateway.planning import Planned, planned, planned_as_known, residual_of, unordered
 from gateway.query import (
-    ExecutionFilter,
-    Filter,
     ListQuery,
     Order,
     OrderField,
     Position,
-    narrowed,
-    parts_of,
     position,
     position_value,
 )
-from gateway.spi import Adapter, Guarantee, ScanPlan, SupportsDiscovery, SupportsTql, internal_error, supports
+from gateway.spi import Adapter, Guarantee, ScanPlan, SupportsDiscovery, internal_error, supports
 from gateway.stream import Entry, Stream, place_of
 from gateway.transport import Meter, current_meter, metered
 
@@ -120,47 +117,12 @@ class _Result:
     caveat: SourceError | None = None
 
 
-class _Planned(Struct, frozen=True):
-    """How a source would answer ``query``, which is narrowed to it; no plan where nothing of it can match.
-
-    ``requests`` were sent to learn what it can do.
-    """
-
-    query: ListQuery
-    plan: ScanPlan | None
-    requests: int = 0
-
-
-def _plan(source: MergeSource, query: ListQuery) -> _Planned:
-    """Plan a query for a source as it is known so far."""
-    adapter, given = source.adapter, narrowed(query.filter, source.name)
-    if given is None or (
-        isinstance(given, ExecutionFilter) and given.tql is not None and not supports(adapter, SupportsTql)
-    ):
-        return _Planned(query, None)
-    if given is not query.filter:
-        query = replace(query, filter=given)
-    return _Planned(query, adapter.plan(query))
-
-
-async def _planned(source: MergeSource, query: ListQuery) -> _Planned:
-    """Plan a query for a source, once it is known what the source can do. Raises nothing for any source's fault."""
-    planned, adapter = _plan(source, query), source.adapter
-    if planned.plan is None or planned.plan.reason_empty is not None or not supports(adapter, SupportsDiscovery):
-        return planned
-    meter = Meter(asyncio.get_running_loop().time() + source.budget.seconds, current_meter())
-    try:
-        with metered(meter):
-            await adapter.discover(query.kind)
-    except Exception:  # noqa: BLE001 - without it the source does less: a third party's bug must cost no more than that
-        _log.exception("adapter of source %s failed to learn what its server can do", source.name)
-    return _Planned(planned.query, adapter.plan(planned.query), meter.requests[source.name])
-
-
-async def _plans(sources: Sequence[MergeSource], query: ListQuery) -> list[_Planned]:
+async def _plans(sources: Sequence[MergeSource], query: ListQuery) -> list[Planned]:
     if any(supports(source.adapter, SupportsDiscovery) for source in sources):
-        return await asyncio.gather(*(_planned(source, query) for source in sources))
-    return [_plan(source, query) for source in sources]
+        return await asyncio.gather(
+            *(planned(source.name, source.adapter, query, source.budget.seconds) for source in sources)
+        )
+    return [planned_as_known(source.name, source.adapter, query) for source in sources]
 
 
 async def merge_page(
@@ -181,8 +143,8 @@ async def merge_page(
     merge = _Merge(query, first, after, now, totals, kept, len(sources))
     try:
         ordered = sorted(sources, key=lambda source: source.name)
-        for source, planned in zip(ordered, await _plans(ordered, query), strict=True):
-            merge.add(source, planned)
+        for source, plan in zip(ordered, await _plans(ordered, query), strict=True):
+            merge.add(source, plan)
         return await merge.run({source.name: source for source in sources})
     finally:
         await merge.aclose()
@@ -213,14 +175,14 @@ class _Merge:
         self.taken: list[Entry] = []
         self.shown = set(after.shown) if after else set()
 
-    def add(self, source: MergeSource, planned: "_Planned") -> None:
+    def add(self, source: MergeSource, planned: Planned) -> None:
         query, plan = planned.query, planned.plan
         if plan is None or plan.reason_empty is not None:
             self.results[source.name] = _Result(plan, skipped=True)
             return
         if not source.trusted:
-            plan = _unordered(plan)
-        residual = _names(query.filter, parts_of(query.filter) - plan.pushed)
+            plan = unordered(plan)
+        residual = residual_of(query.filter, plan)
         result = _Result(plan, residual, other_requests=planned.requests)
         if plan.caveat is not None:
             result.caveat = SourceError(SourceErrorCode.UNSUPPORTED, plan.caveat, source=source.name)
@@ -512,14 +474,6 @@ async def _all(coroutines: Sequence[Coroutine[Any, Any, None]]) -> None:
         await asyncio.gather(*coroutines)
 
 
-def _names(given: Filter, parts: frozenset[str]) -> tuple[str, ...]:
-    """The inputs that made these parts, as the caller wrote them."""
-    names = set(parts)
-    if "status" in names and isinstance(given, ExecutionFilter) and given.status_inputs:
-        names = names - {"status"} | set(given.status_inputs)
-    return tuple(sorted(names))
-
-
 _SHOWN = 512
 """How many rows delivered without a sort key a cursor remembers: 8 bytes each."""
 
@@ -542,7 +496,3 @@ def _rank(note: SourceNote) -> int:
 def _instant(place: Position | None, order: Order) -> Instant | None:
     value = None if place is None or order.field is OrderField.DURATION else position_value(place, order)
     return None if value is None else Instant.from_us(value)
-
-
-def _unordered(plan: ScanPlan) -> ScanPlan:
-    return replace(plan, order=Guarantee.NONE)

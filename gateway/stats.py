@@ -19,6 +19,7 @@ from gateway.errors import SourceError, SourceErrorCode, UserError
 from gateway.instant import Instant
 from gateway.merge import SourceReport, SourceReportState
 from gateway.model import ExecutionStatus, ExecutionTimestamp, Job, JobDefinition, Key
+from gateway.planning import planned, residual_of, unordered
 from gateway.query import (
     ExecutionFilter,
     InstantRange,
@@ -26,12 +27,10 @@ from gateway.query import (
     Order,
     OrderField,
     filter_range,
-    narrowed,
-    parts_of,
     position_value,
 )
 from gateway.registry import Source
-from gateway.spi import Guarantee, ScanPlan, SupportsDiscovery, SupportsTql, internal_error, supports
+from gateway.spi import ScanPlan, internal_error
 from gateway.stream import Stream
 from gateway.tally import (
     FAILED,
@@ -214,24 +213,12 @@ class _Part:
 
 async def _planned(source: Source, query: ListQuery, request: StatsRequest) -> _Part:
     """How a source would answer, once it is known what it can do. Raises nothing for any source's fault."""
-    part, adapter = _Part(source, query, request), source.adapter
-    given = narrowed(query.filter, source.name)
-    if given is None or (request.filter.tql is not None and not supports(adapter, SupportsTql)):
-        return part
-    part.query = replace(query, filter=given)
-    part.plan = adapter.plan(part.query)
-    if part.plan.reason_empty is None and supports(adapter, SupportsDiscovery):
-        meter = part.meter()
-        try:
-            with metered(meter):
-                await adapter.discover(query.kind)
-        except Exception:  # noqa: BLE001 - without it the source does less: a third party's bug must cost no more than that
-            _log.exception("adapter of source %s failed to learn what its server can do", source.name)
-        part.plan, part.requests = adapter.plan(part.query), meter.requests[source.name]
-    if part.plan.reason_empty is not None or not part.plan.reports_key:
+    found = await planned(source.name, source.adapter, query, request.budget.seconds)
+    plan = found.plan
+    if plan is not None and (plan.reason_empty is not None or not plan.reports_key):
         # What never has the instant is in no range of it.
-        part.plan = None
-    return part
+        plan = None
+    return _Part(source, found.query, request, plan, found.requests)
 
 
 def _refuse_tql(given: ExecutionFilter, parts: Sequence[_Part]) -> None:
@@ -302,7 +289,7 @@ async def _scan(part: _Part, plan: ScanPlan, tally: Tally) -> SourceReport:
     """Count what the source sends, as far as the budget goes."""
     source, budget = part.source, part.request.budget
     if not source.trusted:
-        plan = replace(plan, order=Guarantee.NONE)
+        plan = unordered(plan)
     # In pages as large as they come.
     stream = Stream(
         source.name, source.adapter, part.query, plan, budget, after=None, hint=None, rows=budget.rows, count=False
@@ -344,7 +331,7 @@ def _report(part: _Part, plan: ScanPlan, stream: Stream, taken: int) -> SourceRe
         scanned=stream.scanned,
         requests=part.requests + stream.meter.requests[name],
         total=stream.total,
-        residual=_residual(part.given, plan),
+        residual=residual_of(part.given, plan),
         error=error,
         envelope=stream.envelope or None,
     )
@@ -352,14 +339,6 @@ def _report(part: _Part, plan: ScanPlan, stream: Stream, taken: int) -> SourceRe
 
 def _instant(us: int | None) -> Instant | None:
     return None if us is None else Instant.from_us(us)
-
-
-def _residual(given: ExecutionFilter, plan: ScanPlan) -> tuple[str, ...]:
-    """The inputs that the gateway applied itself, as the caller wrote them."""
-    names = set(parts_of(given) - plan.pushed)
-    if "status" in names and given.status_inputs:
-        names = names - {"status"} | set(given.status_inputs)
-    return tuple(sorted(names))
 
 
 # --- definitions ---------------------------------------------------------------------------------------------------
