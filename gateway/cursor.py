@@ -5,13 +5,14 @@ field, filter and order, holds no URL and no credential, and is refused when it 
 another key.
 """
 
+import binascii
 import hmac
 import zlib
 from base64 import b85decode, b85encode, urlsafe_b64decode, urlsafe_b64encode
-from binascii import b2a_base64
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
+from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -130,23 +131,30 @@ class CursorCodec:
                 "".join(sorted(cursor.shown)) if cursor.shown else "",
             )
         )
+        payload += _PADDING[(_MAC_BYTES + len(payload)) % 3]
         return _text(self._mac(payload) + payload)
 
-    def writer(self, like: Cursor, fingerprint: str) -> Callable[[Position], str]:
-        """Writes cursors that differ from ``like``, which has neither hints nor shown rows, in their boundary alone."""
+    def encode_alike(self, like: Cursor, fingerprint: str, boundaries: Iterable[Position]) -> list[str]:
+        """The texts of cursors that differ from ``like``, which has neither hints nor shown rows, in their boundary alone.
+
+        They are what ``encode`` makes of each. A page shows a hundred: what all begin with is digested once, and they become
+        text together.
+        """
         whole = orjson.dumps((_VERSION, fingerprint, None, like.now, _noted(like), like.totals, _NOTHING, ""))
         head = orjson.dumps((_VERSION, fingerprint))[:-1] + b","
         tail = whole[len(head) + len(b"null") :]
-        # What all of them begin with is digested once.
+        tails = [tail + _PADDING[(_MAC_BYTES + len(head) + length + len(tail)) % 3] for length in range(3)]
         begun, dumps = blake2b(head, digest_size=_MAC_BYTES, key=self._key), orjson.dumps
-
-        def write(boundary: Position) -> str:
-            rest = dumps(boundary) + tail
+        packed, ends = bytearray(), [0]
+        for boundary in boundaries:
+            rest = dumps(boundary)
+            rest += tails[len(rest) % 3]
             mac = begun.copy()
             mac.update(rest)
-            return _text(mac.digest() + head + rest)
-
-        return write
+            packed += mac.digest() + head + rest
+            ends.append(len(packed) // 3 * 4)
+        text = _text(packed)
+        return [text[begin:end] for begin, end in pairwise(ends)]
 
     def decode(self, text: str, fingerprint: str) -> Cursor:
         """The cursor of a text. Raises UserError saying whether it is damaged or foreign, or belongs to another list."""
@@ -154,8 +162,11 @@ class CursorCodec:
             raise UserError("The cursor is too long to be one of this gateway's.")
         try:
             packed = urlsafe_b64decode(text.encode("ascii") + b"=" * (-len(text) % 4))
-        except ValueError as error:
+        except UnicodeEncodeError as error:
             raise UserError("The cursor is not one of this gateway's: it does not decode.") from error
+        except binascii.Error:
+            # No bytes become a text of this length.
+            packed = b""
         mac, payload = packed[:_MAC_BYTES], packed[_MAC_BYTES:]
         # Encoding again closes base64's several spellings of the same bytes: one cursor, one text.
         spelled = _text(packed)
@@ -189,8 +200,10 @@ def _noted(cursor: Cursor) -> Mapping[str, tuple[str, str | None]]:
 
 _NOTHING: Mapping[str, Any] = {}
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
+# Behind its JSON a payload is as long as base64 likes it, so that texts of many cursors can be cut out of one.
+_PADDING = (b"", b"  ", b" ")
 
 
-def _text(data: bytes) -> str:
+def _text(data: bytes | bytearray) -> str:
     """base64url without padding."""
-    return b2a_base64(data, newline=False).translate(_URL_SAFE, b"=").decode("ascii")
+    return binascii.b2a_base64(data, newline=False).translate(_URL_SAFE, b"=").decode("ascii")

@@ -25,8 +25,7 @@ def encode(key: Key) -> str:
     parts = key.parts
     if len(parts) == 1 and (part := parts[0]).isalnum() and part.isascii():
         # Nearly every id of a page's hundreds: nothing of it needs quoting, and no three bytes of it make "+" or "/".
-        packed = b2a_base64(_prefix(key.kind, key.source) + part.encode("ascii"), newline=False)
-        return packed.rstrip(b"=").decode("ascii")
+        return b2a_base64(_prefix(key.kind, key.source) + part.encode()).rstrip(b"=\n").decode("ascii")
     return _pack(_LETTERS[key.kind], (key.source, *parts))
 
 

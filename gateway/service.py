@@ -20,7 +20,7 @@ from gateway.log_watch import LogBatch, LogWatch
 from gateway.merge import MergedPage, MergeSource, SourceReport, SourceReportState, merge_page
 from gateway.model import Entity, Execution, Job, Key, Kind, Node
 from gateway.nodes import NodesPage, NodesRequest, nodes_at_hand, read_nodes
-from gateway.query import ExecutionFilter, Filter, ListQuery, Order, OrderField, Position
+from gateway.query import ExecutionFilter, Filter, ListQuery, Order, OrderField
 from gateway.registry import Registry, Source
 from gateway.spi import NOT_FOUND, Cost, SupportsLogBatches, SupportsTql, supports
 from gateway.transport import Meter
@@ -64,17 +64,18 @@ class ListPage(Struct, frozen=True):
     codec: CursorCodec
     fingerprint: str
 
-    def writer(self) -> Callable[[Position], str]:
-        """Writes the cursors behind its rows but the last, by their places."""
-        page, codec, mark = self.page, self.codec, self.fingerprint
-        if page.alike and len(page.places) > 1:
-            return codec.writer(page.cursor(0), mark)
-        indices = {place: index for index, place in enumerate(page.places)}
-        return lambda place: codec.encode(page.cursor(indices[place]), mark)
+    def cursors(self) -> list[str]:
+        """The texts of the cursors behind its rows."""
+        page, last = self.page, len(self.page.rows) - 1
+        if not page.alike or last < 1:
+            return [self.cursor(index) for index in range(last + 1)]
+        # The last one knows more: how the sources can be resumed.
+        alike = self.codec.encode_alike(page.cursor(0), self.fingerprint, page.places[:-1])
+        return [*alike, self.cursor(last)]
 
-    def last_cursor(self) -> str:
-        """The text of the cursor behind its last row."""
-        return self.codec.encode(self.page.cursor(len(self.page.rows) - 1), self.fingerprint)
+    def cursor(self, index: int) -> str:
+        """The text of the cursor behind a row."""
+        return self.codec.encode(self.page.cursor(index), self.fingerprint)
 
     @property
     def end(self) -> str | None:

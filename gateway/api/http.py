@@ -282,8 +282,11 @@ def takes_gzip(accept: str | None) -> bool:
 
 def written(body: Mapping[str, Any]) -> bytes:
     """An answer as JSON."""
-    try:
-        return orjson.dumps(body, option=orjson.OPT_NON_STR_KEYS)
-    except TypeError:
-        # Some system's JSON holds an integer that orjson cannot write; the slower encoder writes any.
-        return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+    # Some system's JSON may have other keys than texts, which orjson writes at half the speed,
+    for option in (0, orjson.OPT_NON_STR_KEYS):
+        try:
+            return orjson.dumps(body, option=option)
+        except TypeError:
+            continue
+    # or hold an integer that it cannot write: the slower encoder writes any.
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import lru_cache
+from itertools import repeat
 from typing import Any
 
 from msgspec import Struct
@@ -12,14 +13,15 @@ from gateway.api import inputs
 from gateway.api.errors import CostLimitError
 from gateway.api.inputs import SourceErrorPolicy
 from gateway.execution.fields import LATER, Call
-from gateway.execution.selection import below
+from gateway.execution.selection import Selection, below
 from gateway.merge import SourceReport
 from gateway.model import Execution, Job, Key, Node, NodeResult
 from gateway.nodes import NodesPage, NodesRequest
-from gateway.query import Order, OrderField, Position
+from gateway.query import Order, OrderField
 from gateway.service import ListPage, ListRequest
 
 _HUMP = re.compile(r"(?<!^)(?=[A-Z])")
+_ENTITIES_WITHIN = ("job", "parent")
 
 
 class PageView(Struct, frozen=True, gc=False):
@@ -32,29 +34,21 @@ class PageView(Struct, frozen=True, gc=False):
 
 
 class EdgeView(Struct, gc=False):
-    """Behind an edge of a merged list. The cursor is written only when somebody reads it."""
+    """Behind an edge of a merged list. It has its cursor where the query reads cursors."""
 
     node: Any
-    place: Position
-    write: Callable[[Position], str]
-
-    @property
-    def cursor(self) -> str:
-        return self.write(self.place)
+    cursor: str | None
 
 
 class ListView:
-    """Behind ExecutionConnection, JobConnection and NodeConnection."""
+    """Behind ExecutionConnection, JobConnection and NodeConnection. Edges have cursors only ``with_cursors``."""
 
     __slots__ = ("edges", "partial", "sources", "total_count", "_page")  # noqa: RUF023 - public ones first
 
-    def __init__(self, page: ListPage) -> None:
+    def __init__(self, page: ListPage, *, with_cursors: bool) -> None:
         self._page = page
-        rows, places, write = page.page.rows, page.page.places, page.writer()
-        self.edges = [EdgeView(row, place, write) for row, place in zip(rows, places, strict=True)]
-        if self.edges:
-            # The last one knows more: how the sources can be resumed.
-            self.edges[-1].write = lambda _place: page.last_cursor()
+        rows = page.page.rows
+        self.edges = list(map(EdgeView, rows, page.cursors() if with_cursors else repeat(None)))
         self.total_count = page.page.total
         self.partial = page.partial
         self.sources = page.reports
@@ -62,7 +56,7 @@ class ListView:
     @property
     def page_info(self) -> PageView:
         page, request = self._page.page, self._page.request
-        start = self.edges[0].cursor if self.edges else None
+        start = self._page.cursor(0) if self.edges else None
         return PageView(page.has_next, request.after is not None, start, self._page.end)
 
 
@@ -250,14 +244,23 @@ def _nodes_request(wanted: inputs.ExecutionNodeFilter | None, first: int, after:
 
 
 async def _run(call: Call, request: ListRequest) -> ListView:
-    return ListView(await call.context.gateway.list(request))
+    page = await call.context.gateway.list(request)
+    return ListView(page, with_cursors="cursor" in below(call.selection, "edges"))
 
 
 def _reads(call: Call) -> dict[str, Any]:
     """Which fields of the rows, and whether totals, the query reads."""
     tree = call.selection
-    fields = frozenset(map(_snake, below(tree, "edges", "node")))
-    return {"fields": fields, "totals": "totalCount" in tree or "totalCount" in below(tree, "sources")}
+    return {
+        "fields": _fields(below(tree, "edges", "node")),
+        "totals": "totalCount" in tree or "totalCount" in below(tree, "sources"),
+    }
+
+
+def _fields(row: Selection) -> frozenset[str]:
+    """The fields selected of a row, as ``ListQuery.fields`` has them."""
+    within = [_snake(f"{name}.{each}") for name in _ENTITIES_WITHIN for each in row.get(name, ())]
+    return frozenset([*map(_snake, row), *within])
 
 
 @lru_cache(maxsize=1024)

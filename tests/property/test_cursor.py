@@ -1,5 +1,6 @@
 """Cursors over everything they can hold, and over every text a client could send instead."""
 
+import msgspec
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -12,9 +13,10 @@ CODEC = CursorCodec(b"a key")
 INT64 = st.integers(-(1 << 63), (1 << 63) - 1)
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 DIGESTS = st.builds(lambda n: digest(Key("execution", "s", (str(n),))), st.integers(0, 999))
+BOUNDARIES = st.tuples(st.integers(-1, 1), INT64, TEXT, st.lists(INT64 | TEXT, max_size=3).map(tuple))
 CURSORS = st.builds(
     Cursor,
-    boundary=st.tuples(st.integers(-1, 1), INT64, TEXT, st.lists(INT64 | TEXT, max_size=3).map(tuple)),
+    boundary=BOUNDARIES,
     now=INT64,
     notes=st.dictionaries(TEXT, st.builds(SourceNote, TEXT, st.none() | TEXT), max_size=4),
     totals=st.dictionaries(TEXT, st.none() | INT64, max_size=4),
@@ -26,6 +28,13 @@ CURSORS = st.builds(
 @given(CURSORS, TEXT)
 def test_everything_comes_back(cursor: Cursor, mark: str) -> None:
     assert CODEC.decode(CODEC.encode(cursor, mark), mark) == cursor
+
+
+@given(CURSORS, TEXT, st.lists(BOUNDARIES, max_size=5))
+def test_those_of_a_page_are_what_each_alone_is(cursor: Cursor, mark: str, boundaries: list) -> None:
+    like = msgspec.structs.replace(cursor, hints={}, shown=frozenset())
+    alone = [CODEC.encode(msgspec.structs.replace(like, boundary=boundary), mark) for boundary in boundaries]
+    assert CODEC.encode_alike(like, mark, boundaries) == alone
 
 
 @given(CURSORS, TEXT, TEXT)
