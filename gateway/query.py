@@ -332,7 +332,7 @@ class ListQuery:
     """A list asked of one source: its filter already narrowed to the source.
 
     ``fields`` names the fields of the rows (snake_case, as in the model) that somebody will read, so that an adapter need
-    not ask for more.
+    not ask for more. Of an entity within a row it names the fields as well: ``job.name`` beside ``job``.
     """
 
     kind: Kind

@@ -91,6 +91,17 @@ def wanted(query: ListQuery) -> frozenset[str] | None:
     return _attributes(query.kind, query.fields, parts, query.order.field)
 
 
+def wanted_within(query: ListQuery, field: str, kind: Kind) -> frozenset[str] | None:
+    """The attributes of a ``kind`` that a query needs where its rows have one as ``field``. None: it may need any."""
+    inner = _within(query.fields, field + ".")
+    return _attributes(kind, inner, (), OrderField.NATIVE) if inner else None
+
+
+@lru_cache(maxsize=256)
+def _within(fields: frozenset[str], prefix: str) -> frozenset[str]:
+    return frozenset(field.removeprefix(prefix) for field in fields if field.startswith(prefix))
+
+
 # Queries differ in what they ask for, but hardly in what they show.
 @lru_cache(maxsize=256)
 def _attributes(kind: Kind, fields: frozenset[str], parts: tuple[str, ...], order: OrderField) -> frozenset[str] | None:
@@ -103,7 +114,7 @@ def _attributes(kind: Kind, fields: frozenset[str], parts: tuple[str, ...], orde
             names.update(_BEHIND[field])
         elif field in shown:
             names.add(field)
-        else:
+        elif "." not in field:
             return None
     return frozenset(names)
 
@@ -169,12 +180,15 @@ class Plain:
 class Reading(Generic[C, R, E]):
     """How records become entities that know some attributes, or all.
 
-    ``record`` has no more fields than that takes. ``known`` is what the entities know, None for everything. ``made`` also
-    has what only others of it are made of; each stands after what it is made of.
+    ``record`` has no more than the ``fields`` that this takes. ``known`` is what the entities know, None for everything.
+    ``made`` also has what only others of it are made of; each stands after what it is made of.
     """
 
-    def __init__(self, entity: type[E], record: type[R], made: Table[C, R], known: frozenset[str] | None) -> None:
+    def __init__(
+        self, entity: type[E], record: type[R], fields: frozenset[str], made: Table[C, R], known: frozenset[str] | None
+    ) -> None:
         self.record = record
+        self.fields = fields
         self.known = known
         self._make = _maker(entity, made, made.keys() if known is None else known)
         self._decoder: msgspec.json.Decoder[R] = decoder_of(record)
@@ -252,7 +266,7 @@ class Shape(Generic[C, R, E]):
 
     def _reading(self, attributes: frozenset[str] | None) -> Reading[C, R, E]:
         if attributes is None:
-            return Reading(self._type, self._record, self._made, None)
+            return Reading(self._type, self._record, frozenset(self._record.__struct_fields__), self._made, None)
         known = attributes | self._required
         needed = set(known)
         for name in reversed(self._made):
@@ -260,7 +274,7 @@ class Shape(Generic[C, R, E]):
                 needed.update(self._made[name].of)
         made = {name: each for name, each in self._made.items() if name in needed}
         fields = self._always.union(*(each.fields for each in made.values()))
-        return Reading(self._type, narrowed(self._record, fields), made, known)
+        return Reading(self._type, narrowed(self._record, fields), fields, made, known)
 
 
 @lru_cache(maxsize=1024)

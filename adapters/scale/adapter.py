@@ -86,7 +86,7 @@ class ScaleAdapter:
         answer = await self._client.answer(PATHS[scan.kind], scan.params, window)
         if answer is None:
             return Page((), returned=0, more=False, here=window.offset)
-        envelope, rows = self._client.rows(answer, await self._rows(scan.kind, scan.attributes))
+        envelope, rows = self._client.rows(answer, await self._rows(scan))
         values = (order_value(row, scan.order.field) for row in rows)
         passed = scan.floor is not None and any(value is not None and value < scan.floor for value in values)
         return Page(
@@ -244,11 +244,11 @@ class ScaleAdapter:
     def details(self, entity: Entity) -> object | None:
         if entity.record is None:
             return None
-        record = entity.record.record
+        held = entity.record
         try:
-            match record:
+            match record := held.record:
                 case JobRecord():
-                    return details.job_details(record)
+                    return details.job_details(held)
                 case NodeRecord():
                     return details.node_details(record)
                 case _:
@@ -271,9 +271,10 @@ class ScaleAdapter:
     def _node(self, raw: Raw) -> Node:
         return self._map.node(read(raw, NodeRecord))
 
-    async def _rows(self, kind: Kind, attributes: frozenset[str] | None) -> Rows[Any]:
-        """How the records of a kind's list are read: with their own JSON, or so many attributes of theirs only."""
-        page = mapping.Page(self._map, Context(dated=await self._dated()) if kind == "execution" else Context())
+    async def _rows(self, scan: ListScan) -> Rows[Any]:
+        """How the records of a list are read: with their own JSON, or so many attributes of theirs only."""
+        kind, attributes = scan.kind, scan.attributes
+        context = Context(dated=await self._dated()) if kind == "execution" else Context()
         if attributes is not None:
             match kind:
                 case "job":
@@ -281,7 +282,8 @@ class ScaleAdapter:
                 case "node":
                     return rows_of(mapping.NODES.reading(attributes), self._map)
                 case "execution":
-                    reading = mapping.EXECUTIONS.reading(attributes)
+                    page = mapping.Page(self._map, context, scan.of_jobs)
+                    reading = mapping.executions(scan.of_jobs).reading(attributes)
                     return rows_of(reading, page, page.maker(reading))
         match kind:
             case "job":
@@ -289,7 +291,7 @@ class ScaleAdapter:
             case "node":
                 return Rows(self._node)
             case "execution":
-                make = page.held_maker()
+                make = mapping.Page(self._map, context).held_maker()
                 return Rows(lambda raw: make(read(raw, ExecutionRecord)))
 
     async def _dated(self) -> bool:

@@ -122,7 +122,7 @@ class JobRecord(Struct, frozen=True, gc=False):
     """
 
     id: int
-    job_type: Raw = Raw()
+    job_type: JobTypeRecord | None = None
     job_type_rev: RevisionRecord | None = None
     event: EventRecord | None = None
     error: ErrorRecord | None = None

@@ -9,12 +9,20 @@ from typing import Any
 
 import msgspec
 import strawberry
-from msgspec import Raw
+from msgspec import Raw, Struct
 
 from adapters.scale.client import ExecutionRecord, JobRecord, JobTypeRecord, NodeRecord, Reference
-from adapters.scale.mapping import instant, job_type_of
+from adapters.scale.mapping import instant
 from gateway.api.scalars import JSON, DateTime
+from gateway.records import Held
 from gateway.redaction import redacted
+
+
+class _JobAsSent(Struct):
+    job_type: Raw = Raw()
+
+
+_job_as_sent = msgspec.json.Decoder(_JobAsSent)
 
 
 def _field(description: str) -> Any:
@@ -145,9 +153,10 @@ class ScaleNodeDetails:
     )
 
 
-def job_details(record: JobRecord) -> ScaleJobDetails:
-    """What a job's record tells beyond the unified fields. Raises ValueError when its job type cannot be read."""
-    job_type = job_type_of(record) or _NO_JOB_TYPE
+def job_details(held: Held[JobRecord]) -> ScaleJobDetails:
+    """What a job's record tells beyond the unified fields. Raises ValueError for an instant that cannot be read."""
+    record = held.record
+    job_type = record.job_type or _NO_JOB_TYPE
     revision, event, error = record.job_type_rev, record.event, record.error
     rule = _json(event.rule) if event else None
     return ScaleJobDetails(
@@ -164,7 +173,7 @@ def job_details(record: JobRecord) -> ScaleJobDetails:
         job_type_icon_code=job_type.icon_code,
         is_system=job_type.is_system,
         is_long_running=job_type.is_long_running,
-        job_type_raw=_rest(_json(record.job_type), JobTypeRecord.__struct_fields__),
+        job_type_raw=_rest(_job_type(held.raw), JobTypeRecord.__struct_fields__),
         job_type_revision_id=revision.id if revision else None,
         job_type_revision_number=revision.revision_num if revision else None,
         job_type_revision_interface=_json(revision.interface) if revision else None,
@@ -274,6 +283,11 @@ def _at(text: str | None) -> DateTime | None:
 
 def _id(reference: Reference | None) -> int | None:
     return None if reference is None else reference.id
+
+
+def _job_type(raw: bytes | None) -> Any:
+    """The job type of a job as it was sent, secrets redacted; None for a job that was only mentioned."""
+    return None if raw is None else _json(_job_as_sent.decode(raw).job_type)
 
 
 def _json(raw: Raw) -> Any:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, TypeVar
 
-from adapters.scale.client import ErrorRecord, ExecutionRecord, JobRecord, JobTypeRecord, NodeRecord
+from adapters.scale.client import ErrorRecord, ExecutionRecord, JobRecord, NodeRecord
 from adapters.scale.planning import EXECUTION_STATUS, JOB_STATE
 from gateway.instant import Instant
 from gateway.metrics import UNKNOWN_STATUS
@@ -22,13 +22,12 @@ from gateway.model import (
     JobDefinition,
     JobState,
     Key,
-    Kind,
     Node,
     NodeKind,
     NodeResult,
     NodeRole,
 )
-from gateway.records import Derived, Held, Made, Plain, Reading, Shape, Table, read
+from gateway.records import Derived, Held, Made, Plain, Reading, Shape, Table
 
 W = TypeVar("W", ExecutionStatus, JobState)
 
@@ -81,24 +80,24 @@ class Mapper:
         """An execution, with its job and node as far as the row or ``context`` know them."""
         return Page(self, context).held_maker()(held)
 
-    def key(self, kind: Kind, number: int) -> Key:
-        """The key of what Scale numbers so."""
-        return Key(kind, self.source, (str(number),))
-
     def page(self, path: str, number: int) -> str | None:
         """Where Scale's own pages show something."""
         return None if self.ui_url is None else f"{self.ui_url}#/{path}/{number}"
 
 
 class Page:
-    """What the rows of a page are made with: ``context``, and what was made for rows before."""
+    """What the rows of a page are made with: ``context``, and what was made for rows before.
 
-    __slots__ = ("_job", "_nodes", "context", "mapper")
+    ``of_jobs`` are the attributes of their jobs that somebody needs, None for all.
+    """
 
-    def __init__(self, mapper: Mapper, context: Context) -> None:
+    __slots__ = ("_job", "_nodes", "_whole_jobs", "context", "mapper")
+
+    def __init__(self, mapper: Mapper, context: Context, of_jobs: frozenset[str] | None = None) -> None:
         self.mapper = mapper
         self.context = context
-        self._job = MENTIONED_JOBS.reading(None).maker(mapper)
+        self._job = mentioned_jobs(of_jobs).maker(mapper)
+        self._whole_jobs = of_jobs is None
         self._nodes: dict[int, tuple[NodeRecord, tuple[NodeResult, ...]]] = {}
 
     def maker(self, reading: Reading["Page", ExecutionRecord, Execution]) -> Callable[..., Execution]:
@@ -128,7 +127,7 @@ class Page:
     def job(self, record: ExecutionRecord) -> Job | None:
         """The job that it is a run of."""
         if self.context.job is None and record.job is not None:
-            return self._job(record.job, Held(record.job))
+            return self._job(record.job, Held(record.job) if self._whole_jobs else None)
         return self.context.job
 
     def nodes(self, record: ExecutionRecord) -> tuple[NodeResult, ...]:
@@ -151,10 +150,9 @@ def _name(page: Page, record: ExecutionRecord) -> str:
     job = page.context.job
     if job is not None:
         return job.name if job.known is None or "name" in job.known else str(record.id)
-    job_type = None if record.job is None else job_type_of(record.job)
-    if record.job is None or job_type is None:
+    if record.job is None or record.job.job_type is None:
         return str(record.id)
-    return job_type.name or str(record.job.id)
+    return record.job.job_type.name or str(record.job.id)
 
 
 def _error(page: Page, record: ExecutionRecord) -> ExecutionError | None:
@@ -181,7 +179,12 @@ def _attempts(
 
 
 def _status(page: Page, record: ExecutionRecord) -> ExecutionStatus:
-    return EXECUTION_STATUS.get(_folded(record.status)) or _unknown(page.mapper, record.status, ExecutionStatus.UNKNOWN)
+    # Most words come as Scale writes them.
+    return (
+        EXECUTION_STATUS.get(record.status or "")
+        or EXECUTION_STATUS.get(_folded(record.status))
+        or _unknown(page.mapper, record.status, ExecutionStatus.UNKNOWN)
+    )
 
 
 def _seconds(_page: Page, _record: ExecutionRecord, started: Instant | None, finished: Instant | None) -> float | None:
@@ -191,69 +194,57 @@ def _seconds(_page: Page, _record: ExecutionRecord, started: Instant | None, fin
     return (finished.moment - started.moment).total_seconds()
 
 
-EXECUTIONS: Shape[Page, ExecutionRecord, Execution] = Shape(
-    Execution,
-    ExecutionRecord,
-    {
-        "key": Made(("id",), lambda page, record: page.mapper.key("execution", record.id)),
-        "tie": Made(("id",), lambda _, record: (record.id,)),
-        "name": Made(("job.job_type",), _name),
-        "status": Made(("status",), _status),
-        "raw_status": Made(("status",), Plain("status", blank=True)),
-        "job": Made(("job",), Page.job),
-        "status_message": Made((), _status_message),
-        "error": Made((), _error),
-        "exit_code": Made(("job_exit_code",), Plain("job_exit_code")),
-        "attempt": Made(("exe_num",), Plain("exe_num")),
-        "created_at": Made(("created",), Plain("created", Instant.parse)),
-        "queued_at": Made(("queued",), Plain("queued", Instant.parse)),
-        "started_at": Made(("started",), Plain("started", Instant.parse)),
-        "finished_at": Made(("ended",), Plain("ended", Instant.parse)),
-        "attempts": Derived(("exe_num",), ("started_at", "finished_at"), _attempts),
-        "updated_at": Made(
-            ("last_modified",), lambda page, record: instant(record.last_modified) if page.context.dated else None
-        ),
-        "duration_seconds": Derived((), ("started_at", "finished_at"), _seconds),
-        "timeout_seconds": Made(("timeout",), Plain("timeout")),
-        "nodes": Made(("node",), Page.nodes),
-        "web_url": Made((), lambda page, record: page.mapper.page("jobs/executions", record.id)),
-    },
-    # What tells whether the execution knows why it failed.
-    always=("error",),
-)
+_EXECUTION: Table[Page, ExecutionRecord] = {
+    "key": Made(("id",), lambda page, record: Key("execution", page.mapper.source, (str(record.id),))),
+    "tie": Made(("id",), lambda _, record: (record.id,)),
+    "name": Made(("job.job_type.name",), _name),
+    "status": Made(("status",), _status),
+    "raw_status": Made(("status",), Plain("status", blank=True)),
+    "job": Made(("job",), Page.job),
+    "status_message": Made((), _status_message),
+    "error": Made((), _error),
+    "exit_code": Made(("job_exit_code",), Plain("job_exit_code")),
+    "attempt": Made(("exe_num",), Plain("exe_num")),
+    "created_at": Made(("created",), Plain("created", Instant.parse)),
+    "queued_at": Made(("queued",), Plain("queued", Instant.parse)),
+    "started_at": Made(("started",), Plain("started", Instant.parse)),
+    "finished_at": Made(("ended",), Plain("ended", Instant.parse)),
+    "attempts": Derived(("exe_num",), ("started_at", "finished_at"), _attempts),
+    "updated_at": Made(
+        ("last_modified",), lambda page, record: instant(record.last_modified) if page.context.dated else None
+    ),
+    "duration_seconds": Derived((), ("started_at", "finished_at"), _seconds),
+    "timeout_seconds": Made(("timeout",), Plain("timeout")),
+    "nodes": Made(("node",), Page.nodes),
+    "web_url": Made((), lambda page, record: page.mapper.page("jobs/executions", record.id)),
+}
+# What tells whether the execution knows why it failed.
+_ALWAYS = ("error",)
+
+EXECUTIONS: Shape[Page, ExecutionRecord, Execution] = Shape(Execution, ExecutionRecord, _EXECUTION, _ALWAYS)
 """Executions, from ``/job-executions/``, from jobs, and from their own addresses."""
 
 
 # --- jobs and nodes ------------------------------------------------------------------------------------------------
 
 
-def job_type_of(record: JobRecord) -> JobTypeRecord | None:
-    """The job type of a job. Raises ValueError when it cannot be read."""
-    return _job_type(bytes(record.job_type))
+def _job_name(_mapper: Mapper, record: JobRecord) -> str:
+    return (record.job_type.name if record.job_type else None) or str(record.id)
 
 
-# Many jobs have few types, which come along with every one of them: each is read once.
-@lru_cache(maxsize=256)
-def _job_type(raw: bytes) -> JobTypeRecord | None:
-    return read(raw, JobTypeRecord).record if raw not in (b"", b"null") else None
+def _description(_mapper: Mapper, record: JobRecord) -> str | None:
+    return (record.job_type.description if record.job_type else None) or None
 
 
-def _job_name(_mapper: Mapper, record: JobRecord, job_type: JobTypeRecord | None) -> str:
-    return (job_type.name if job_type else None) or str(record.id)
-
-
-def _description(_mapper: Mapper, _record: JobRecord, job_type: JobTypeRecord | None) -> str | None:
-    return (job_type.description if job_type else None) or None
-
-
-def _definition(_mapper: Mapper, _record: JobRecord, job_type: JobTypeRecord | None) -> JobDefinition | None:
+def _definition(_mapper: Mapper, record: JobRecord) -> JobDefinition | None:
+    job_type = record.job_type
     if job_type is None or not job_type.name:
         return None
     return JobDefinition(job_type.name, "job type", version=job_type.version or None)
 
 
-def _known_of_job(_mapper: Mapper, record: JobRecord, job_type: JobTypeRecord | None) -> frozenset[str]:
-    if job_type is None:
+def _known_of_job(_mapper: Mapper, record: JobRecord) -> frozenset[str]:
+    if record.job_type is None:
         return _BARE_JOB
     return _EMBEDDED_JOB if record.created else _LISTED_JOB
 
@@ -262,28 +253,51 @@ def _state(mapper: Mapper, record: JobRecord) -> JobState:
     return JOB_STATE.get(_folded(record.status)) or _unknown(mapper, record.status, JobState.UNKNOWN)
 
 
-_JOB_TYPE: Table[Mapper, JobRecord] = {"job_type": Made(("job_type",), lambda _, record: job_type_of(record))}
 _JOB: Table[Mapper, JobRecord] = {
-    "key": Made(("id",), lambda mapper, record: mapper.key("job", record.id)),
+    "key": Made(("id",), lambda mapper, record: Key("job", mapper.source, (str(record.id),))),
     "tie": Made(("id",), lambda _, record: (record.id,)),
-    "name": Derived(("id",), ("job_type",), _job_name),
+    "name": Made(("id", "job_type.name"), _job_name),
     "state": Made(("status",), _state),
     "raw_state": Made(("status",), Plain("status", blank=True)),
-    "description": Derived((), ("job_type",), _description),
-    "definition": Derived((), ("job_type",), _definition),
+    "description": Made(("job_type.description",), _description),
+    "definition": Made(("job_type.name", "job_type.version"), _definition),
     "created_at": Made(("created",), Plain("created", Instant.parse)),
     "updated_at": Made(("last_modified",), Plain("last_modified", Instant.parse)),
     "finished_at": Made(("ended",), Plain("ended", Instant.parse)),
     "web_url": Made((), lambda mapper, record: mapper.page("jobs/job", record.id)),
 }
 
-JOBS: Shape[Mapper, JobRecord, Job] = Shape(Job, JobRecord, _JOB, steps=_JOB_TYPE)
+JOBS: Shape[Mapper, JobRecord, Job] = Shape(Job, JobRecord, _JOB)
 """Jobs, from ``/jobs/``, and from their own addresses."""
 
 MENTIONED_JOBS: Shape[Mapper, JobRecord, Job] = Shape(
-    Job, JobRecord, {**_JOB, "known": Derived(("created",), ("job_type",), _known_of_job)}, steps=_JOB_TYPE
+    Job, JobRecord, {**_JOB, "known": Made(("created", "job_type.id"), _known_of_job)}
 )
 """Jobs, from executions."""
+
+
+# Queries differ in what they ask for, but hardly in what they show.
+@lru_cache(maxsize=256)
+def mentioned_jobs(attributes: frozenset[str] | None) -> Reading[Mapper, JobRecord, Job]:
+    """How jobs within executions are read by whoever needs so many attributes of them. All for None."""
+    if attributes is None:
+        return MENTIONED_JOBS.reading(None)
+    known = {each: each & attributes for each in (_BARE_JOB, _LISTED_JOB, _EMBEDDED_JOB)}
+
+    def known_of_job(mapper: Mapper, record: JobRecord) -> frozenset[str]:
+        return known[_known_of_job(mapper, record)]
+
+    made = {**_JOB, "known": Made(("created", "job_type.id"), known_of_job)}
+    return Shape(Job, JobRecord, made).reading(attributes | {"known"})
+
+
+@lru_cache(maxsize=256)
+def executions(of_jobs: frozenset[str] | None) -> Shape[Page, ExecutionRecord, Execution]:
+    """``EXECUTIONS`` with no more of their jobs than whoever needs so many attributes of those. All for None."""
+    if of_jobs is None:
+        return EXECUTIONS
+    job = Made(tuple(f"job.{field}" for field in mentioned_jobs(of_jobs).fields), Page.job)
+    return Shape(Execution, ExecutionRecord, {**_EXECUTION, "job": job}, _ALWAYS)
 
 
 def _active(_mapper: Mapper, record: NodeRecord) -> bool | None:
@@ -295,7 +309,7 @@ NODES: Shape[Mapper, NodeRecord, Node] = Shape(
     Node,
     NodeRecord,
     {
-        "key": Made(("id",), lambda mapper, record: mapper.key("node", record.id)),
+        "key": Made(("id",), lambda mapper, record: Key("node", mapper.source, (str(record.id),))),
         "tie": Made(("id",), lambda _, record: (record.id,)),
         "name": Made(("hostname",), lambda _, record: record.hostname or str(record.id)),
         "node_kind": Made((), lambda _, __: NodeKind.WORKER),

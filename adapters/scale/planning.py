@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from adapters.scale.client import too_long
 from gateway.model import ExecutionStatus, JobState, Key, Kind, NodeKind
 from gateway.query import ExecutionFilter, Filter, JobFilter, ListQuery, NodeFilter, Order, OrderField, TextMatch
-from gateway.records import wanted
+from gateway.records import wanted, wanted_within
 from gateway.spi import Guarantee, ScanPlan
 
 EXECUTION_STATUS: Mapping[str, ExecutionStatus] = {
@@ -66,7 +66,7 @@ class ListScan:
 
     ``order`` is what ``params`` ask for, in the gateway's terms. ``floor``, in microseconds, is where a list that is read
     whole, the newest first, may end: the filter wants no row below it. ``attributes`` are those that its rows need, None for
-    all.
+    all, and ``of_jobs`` those of the jobs within its rows.
     """
 
     kind: Kind
@@ -74,6 +74,7 @@ class ListScan:
     order: Order
     floor: int | None = None
     attributes: frozenset[str] | None = None
+    of_jobs: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,9 +153,16 @@ def _listed(query: ListQuery, parameters: "_Parameters") -> ScanPlan:
         params.append(("order", "-" * order.descending + column))
     params.append(BY_ID)
     # A list that the gateway has to sort is kept for other queries, which may need other attributes (gateway.cache).
-    attributes = wanted(query) if guarantee is Guarantee.EXACT else None
+    lasting = guarantee is not Guarantee.EXACT
     return ScanPlan(
-        ListScan(kind, tuple(params), order, floor, attributes),
+        ListScan(
+            kind,
+            tuple(params),
+            order,
+            floor,
+            attributes=None if lasting else wanted(query),
+            of_jobs=None if lasting else wanted_within(query, "job", "job"),
+        ),
         pushed=frozenset(parameters.pushed),
         order=guarantee,
         counts=True,

@@ -71,8 +71,8 @@ def mapped(kind: str, record: dict) -> list[Entity]:
 
 def details(entity: Entity) -> Any:
     match entity.record.record:
-        case JobRecord() as job:
-            return job_details(job)
+        case JobRecord():
+            return job_details(entity.record)
         case NodeRecord() as node:
             return node_details(node)
         case ExecutionRecord() as execution:

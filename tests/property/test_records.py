@@ -26,7 +26,7 @@ from gateway.query import (
     OrderField,
     TextMatch,
 )
-from gateway.records import ENTITIES, wanted
+from gateway.records import ENTITIES, wanted, wanted_within
 from gateway.spi import Adapter, Guarantee, Page, Start
 from gateway.transport import SourceClient
 
@@ -129,6 +129,24 @@ def test_rows_say_the_same_whatever_is_read_of_them(name: str, kind: Kind, data:
         assert known >= needed - ({"error", "status_message"} if full.known else set())
         for attribute in known - {"record"}:
             assert said(getattr(row, attribute)) == said(getattr(full, attribute)), attribute
+
+
+@pytest.mark.parametrize("name", FACTORIES)
+@settings(max_examples=30, deadline=None)
+@given(data=st.data())
+def test_their_jobs_say_the_same_whatever_is_read_of_them(name: str, data: st.DataObject) -> None:
+    inner = data.draw(st.lists(st.sampled_from(SHOWN["job"]), min_size=1))
+    fields = frozenset({"job", data.draw(st.sampled_from(SHOWN["execution"])), *(f"job.{field}" for field in inner)})
+    query = ListQuery("execution", ExecutionFilter(), Order(OrderField.CREATED_AT), fields)
+    whole, part = page_of(adapter_of(name), replace(query, fields=frozenset())), page_of(adapter_of(name), query)
+    needed = wanted_within(query, "job", "job")
+    assert needed is not None
+    for full, row in zip(whole.rows, part.rows, strict=True):
+        assert (full.job is None) is (row.job is None)
+        if row.job is not None:
+            assert row.job.known >= full.job.known & needed
+            for attribute in required(row.job) | (row.job.known & set(SHOWN["job"]) & set(row.job.__struct_fields__)):
+                assert said(getattr(row.job, attribute)) == said(getattr(full.job, attribute)), attribute
 
 
 def required(row: Entity) -> set[str]:

@@ -1,7 +1,7 @@
 """What a query needs of its rows, types that hold no more, and the records that do not fit them."""
 
 from collections.abc import Iterator
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 import msgspec
@@ -35,6 +35,7 @@ from gateway.records import (
     readable,
     rows_of,
     wanted,
+    wanted_within,
 )
 
 TEXT, RANGE = TextMatch(contains="a"), InstantRange(start=0, end=9)
@@ -111,6 +112,17 @@ def test_fields_stand_for_attributes() -> None:
     assert of("id", "phase", "nodes") == frozenset({"key", "tie", "status", "nodes", "targets_elsewhere"})
     assert of("__typename", "native_id", "web_url") == frozenset({"key", "tie", "web_url"})
     for anything in ((), ("details",), ("raw",), ("logs",), ("name", "no_such_field"), ("record",), ("key",)):
+        assert of(*anything) is None
+
+
+def test_fields_of_what_rows_hold_stand_for_its_attributes() -> None:
+    def of(*names: str) -> frozenset[str] | None:
+        query = ListQuery("execution", ExecutionFilter(name=TEXT), Order(OrderField.CREATED_AT), frozenset(names))
+        assert wanted(query) == wanted(replace(query, fields=query.fields - {name for name in names if "." in name}))
+        return wanted_within(query, "job", "job")
+
+    assert of("job", "job.id", "job.updated_at", "parent.name") == frozenset({"key", "tie", "updated_at"})
+    for anything in (("job",), ("job", "job.details"), ("name", "parent.name"), ("job", "job.name", "job.raw")):
         assert of(*anything) is None
 
 
