@@ -61,11 +61,11 @@ class Connection(asyncio.BufferedProtocol):
 
     def __init__(self, pool: "Connections", place: Place, loop: asyncio.AbstractEventLoop) -> None:
         self.place = place
+        self.loop = loop
         self.idle_since = 0.0
         self.fault: httpx.TransportError | None = None
         """Why the connection cannot be used any more."""
         self._pool = pool
-        self._loop = loop
         self._transport: asyncio.Transport | None = None
         self._reply: Reply | None = None
         self._parser: httptools.HttpResponseParser | None = None
@@ -87,7 +87,7 @@ class Connection(asyncio.BufferedProtocol):
         """Send a request: its answer, once ``ready``. Raises httpx.TransportError; when it is cancelled, it is closed."""
         if self.fault is not None or self._transport is None:
             raise self.fault or httpx.ReadError("it is not connected")
-        reply = self._reply = Reply(self._loop.create_future())
+        reply = self._reply = Reply(self.loop.create_future())
         if self._parser is None:
             self._parser = httptools.HttpResponseParser(self)
         self._head_length, self._length = 0, None
@@ -110,7 +110,7 @@ class Connection(asyncio.BufferedProtocol):
     async def wait(self, reply: Reply) -> None:
         """Wait until there is more of an answer. When it is cancelled, the connection is closed."""
         if reply.ready.done():
-            reply.ready = self._loop.create_future()
+            reply.ready = self.loop.create_future()
             if self._paused and self._transport is not None:
                 self._paused = False
                 self._transport.resume_reading()
@@ -316,7 +316,7 @@ class Connections:
             connection = idle.pop()
             if connection.fault is not None:
                 continue
-            if asyncio.get_running_loop().time() - connection.idle_since < KEEP_ALIVE_SECONDS:
+            if connection.loop.time() - connection.idle_since < KEEP_ALIVE_SECONDS:
                 return connection
             connection.abort()
         return None
@@ -346,7 +346,7 @@ class Connections:
         if self._closed:
             connection.abort()
             return
-        connection.idle_since = asyncio.get_running_loop().time()
+        connection.idle_since = connection.loop.time()
         self._idle[connection.place].append(connection)
 
     def forget(self, connection: Connection) -> None:

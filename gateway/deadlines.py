@@ -40,9 +40,11 @@ class Deadlines:
         task = asyncio.current_task()
         if task is None:
             raise RuntimeError("a deadline needs a task that it can cancel")
-        waiting = _Waiting(task, when)
+        waiting, loop = _Waiting(task, when), task.get_loop()
         self._pending.add(waiting)
-        self._wake_at(when)
+        # The timer of a loop that has ended will not go off.
+        if self._timer is None or self._goes_off > when or self._loop is not loop:
+            self._wake_at(loop, when)
         try:
             return await work
         except asyncio.CancelledError as canceled:
@@ -55,21 +57,19 @@ class Deadlines:
             if waiting.late:
                 task.uncancel()
 
-    def _wake_at(self, when: float) -> None:
-        loop = asyncio.get_running_loop()
+    def _wake_at(self, loop: asyncio.AbstractEventLoop, when: float) -> None:
         if self._timer is not None:
-            # The timer of a loop that has ended will not go off.
-            if self._loop is loop and self._goes_off <= when:
-                return
             self._timer.cancel()
         self._loop, self._timer, self._goes_off = loop, loop.call_at(when, self._look), when
 
     def _look(self) -> None:
         self._timer = None
-        now = asyncio.get_running_loop().time()
-        for waiting in [each for each in self._pending if each.when <= now + _TICK_SECONDS]:
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        late = [each for each in self._pending if each.when <= now + _TICK_SECONDS]
+        for waiting in sorted(late, key=lambda each: each.when):
             self._pending.discard(waiting)
             waiting.late = True
             waiting.task.cancel()
         if self._pending:
-            self._wake_at(min(each.when for each in self._pending))
+            self._wake_at(loop, min(each.when for each in self._pending))

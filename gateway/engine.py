@@ -34,7 +34,7 @@ class FastTransport(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send ``request`` and read the answer's head, and its body as far as that has come."""
         if isinstance(request, Outgoing):
-            place, content = request.place, request.head() + request.content
+            place, content = request.place, request.message()
         else:
             place = _place(request.url)
             line = b"%b %b HTTP/1.1\r\n" % (request.method.encode("ascii"), request.url.raw_path)
@@ -112,10 +112,13 @@ class Fields(Mapping[str, str]):
         self._raw = raw
 
     def __getitem__(self, name: str) -> str:
-        wanted = name.lower().encode()
-        if values := [value for key, value in self._raw if key == wanted]:
-            return b", ".join(values).decode("iso-8859-1")
-        raise KeyError(name)
+        wanted, found = name.lower().encode(), None
+        for key, value in self._raw:
+            if key == wanted:
+                found = value if found is None else found + b", " + value
+        if found is None:
+            raise KeyError(name)
+        return found.decode("iso-8859-1")
 
     def __iter__(self) -> Iterator[str]:
         return iter(dict.fromkeys(key.decode("iso-8859-1") for key, _ in self._raw))

@@ -22,9 +22,18 @@ to the status."""
 _PORTS = {"http": 80, "https": 443}
 # What httpx's parser would leave as it is, so that it need not be asked.
 _PLAIN_TARGET = re.compile(r"/[A-Za-z0-9/_.~%=&:,?-]*\Z", re.ASCII)
-
-
 _PLAIN = re.compile(r"[A-Za-z0-9_.~:,-]*\Z", re.ASCII)
+# A query in which nothing is left to be quoted, if it has as many "=" and "&" as parameters make.
+_PLAIN_QUERY = re.compile(r"[A-Za-z0-9_.~:,=&-]*\Z", re.ASCII)
+
+
+def _query(params: Params) -> str:
+    """Parameters as a query."""
+    query = "&".join([f"{name}={value}" for name, value in params])
+    count = len(params)
+    if query.count("=") == count and query.count("&") == count - 1 and _PLAIN_QUERY.match(query):
+        return query
+    return "&".join([f"{_quoted(name)}={_quoted(value)}" for name, value in params])
 
 
 def _quoted(text: str) -> str:
@@ -42,7 +51,7 @@ class Prepared(NamedTuple):
 class Outgoing(httpx.Request):
     """A request whose parts are made when somebody looks: parsing an address costs more than sending a request.
 
-    ``place`` and ``target`` say where it goes without an address; ``head`` is what is sent before its content.
+    ``place`` and ``target`` say where it goes without an address; ``message`` is what is sent.
     """
 
     def __init__(self, method: str, service: "Service", target: str, prepared: Prepared, content: bytes) -> None:
@@ -82,10 +91,10 @@ class Outgoing(httpx.Request):
             self._changed = self._prepared.headers.copy()
         return self._changed
 
-    def head(self) -> bytes:
-        """Its first line and its headers, as they are sent. Raises httpx.LocalProtocolError."""
+    def message(self) -> bytes:
+        """All of it, as it is sent. Raises httpx.LocalProtocolError."""
         block = self._prepared.block if self._changed is None else header_block(self._changed)
-        return b"%b %b HTTP/1.1\r\n%b" % (self.method.encode("ascii"), self.target.encode("ascii"), block)
+        return f"{self.method} {self.target} HTTP/1.1\r\n".encode("ascii") + block + self._content
 
 
 def header_block(headers: httpx.Headers) -> bytes:
@@ -123,11 +132,11 @@ class Service:
 
     def request(
         self, method: str, path: str, params: Params, accept: str, headers: Mapping[str, str] | None, content: bytes | None
-    ) -> httpx.Request:
+    ) -> Outgoing:
         """A request for the transport, complete but for credentials. Raises httpx.InvalidURL or LocalProtocolError."""
         target = self._path + path
         if params:
-            target += "?" + "&".join([f"{_quoted(name)}={_quoted(value)}" for name, value in params])
+            target += "?" + _query(params)
         if not _PLAIN_TARGET.match(target):
             target = self._parsed(target)
         request = Outgoing(method, self, target, self.prepared(accept), content or b"")

@@ -12,12 +12,12 @@ import math
 import random
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from contextvars import ContextVar
 from email.utils import parsedate_to_datetime
-from functools import lru_cache
-from typing import TypeVar
+from functools import lru_cache, partial
+from typing import Any, TypeVar
 
 import httpx
 import msgspec
@@ -29,7 +29,7 @@ from gateway.engine import Arrived, http_transport, tls_context
 from gateway.errors import SourceError, SourceErrorCode
 from gateway.health import Health, Observed, SourceState
 from gateway.limits import RateLimit
-from gateway.outgoing import USER_AGENT, Judge, Params, Service
+from gateway.outgoing import USER_AGENT, Judge, Outgoing, Params, Service
 from gateway.unpack import TooLargeError, read_body
 
 # The parts that others need of what carries requests and of what traffic tells.
@@ -148,7 +148,7 @@ class SourceClient:
         other._service = Service(base_url, auth, judge, _RETRIED | retried, self._headers)  # noqa: SLF001 - its own kind
         return other
 
-    async def get(
+    def get(
         self,
         path: str,
         params: Params = (),
@@ -156,42 +156,48 @@ class SourceClient:
         accept: str = "application/json",
         also: frozenset[int] = frozenset(),
         headers: Mapping[str, str] | None = None,
-        timeout: float | None = None,  # noqa: ASYNC109 - applied together with the meter's deadline
+        timeout: float | None = None,
         limit: RateLimit | None = None,
-    ) -> Answer:
+    ) -> Coroutine[Any, Any, Answer]:
         """GET ``path`` (relative to the base URL). ``also`` names statuses to return instead of raising SourceError.
 
-        With a ``limit``, every attempt waits for its turn.
+        ``timeout`` (seconds) is applied together with the meter's deadline. With a ``limit``, every attempt waits for its
+        turn.
         """
-        return await self._read("GET", path, params, accept, also, headers, timeout, limit)
+        return self._read(self._asked("GET", path, params, accept, headers), also, timeout, limit)
 
-    async def options(self, path: str, params: Params = (), *, also: frozenset[int] = frozenset()) -> Answer:
+    def options(self, path: str, params: Params = (), *, also: frozenset[int] = frozenset()) -> Coroutine[Any, Any, Answer]:
         """OPTIONS of ``path``: what a source says of itself; asked and repeated like ``get``."""
-        return await self._read("OPTIONS", path, params, "application/json", also)
+        return self._read(self._asked("OPTIONS", path, params), also, None, None)
 
-    async def ask(self, path: str, content: bytes, *, headers: Mapping[str, str], limit: RateLimit | None = None) -> Answer:
+    def ask(
+        self, path: str, content: bytes, *, headers: Mapping[str, str], limit: RateLimit | None = None
+    ) -> Coroutine[Any, Any, Answer]:
         """POST ``content`` to ``path``, for questions that take a body and change nothing; repeated like ``get``."""
-        return await self._read("POST", path, (), "application/json", frozenset(), headers, limit=limit, content=content)
+        return self._read(self._asked("POST", path, headers=headers, content=content), frozenset(), None, limit)
 
-    async def _read(
+    def _asked(
         self,
         method: str,
         path: str,
-        params: Params,
-        accept: str,
-        also: frozenset[int],
+        params: Params = (),
+        accept: str = "application/json",
         headers: Mapping[str, str] | None = None,
-        timeout: float | None = None,  # noqa: ASYNC109
-        limit: RateLimit | None = None,
         content: bytes | None = None,
+    ) -> Callable[[], Outgoing]:
+        """What makes a request, anew for every attempt."""
+        return partial(self._service.request, method, path, params, accept, headers, content)
+
+    async def _read(
+        self, asked: Callable[[], Outgoing], also: frozenset[int], seconds: float | None, limit: RateLimit | None
     ) -> Answer:
         """Send what changes nothing upstream, and so may be sent again."""
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 if limit is None:
-                    return await self._once(method, path, params, accept, also, headers, timeout, content)
+                    return await self._once(asked, also, seconds)
                 async with self._turn(limit):
-                    return await self._once(method, path, params, accept, also, headers, timeout, content)
+                    return await self._once(asked, also, seconds)
             except SourceError as error:
                 pause = self._pause(error, attempt)
                 if pause is None:
@@ -210,8 +216,7 @@ class SourceClient:
 
     def decode(self, answer: Answer, model: type[T]) -> T:
         """The body of an answer as ``model``. Raises SourceError BAD_RESPONSE."""
-        kind = answer.headers.get("content-type", "").split(";")[0].strip().lower()
-        if kind != "application/json" and not kind.endswith("+json"):
+        if not _is_json(answer.headers.get("content-type", "")):
             raise self._fault(SourceErrorCode.BAD_RESPONSE, "It did not answer with JSON.", answer.status)
         try:
             found: T = decoder_of(model).decode(answer.content)  # type: ignore[arg-type] # types can be hashed
@@ -253,24 +258,14 @@ class SourceClient:
         """Close the connections."""
         await self._transport.aclose()
 
-    async def _once(
-        self,
-        method: str,
-        path: str,
-        params: Params,
-        accept: str,
-        also: frozenset[int],
-        headers: Mapping[str, str] | None,
-        timeout: float | None,  # noqa: ASYNC109
-        content: bytes | None,
-    ) -> Answer:
+    async def _once(self, asked: Callable[[], Outgoing], also: frozenset[int], seconds: float | None) -> Answer:
         loop = asyncio.get_running_loop()
-        limit = self._settings.timeout_seconds if timeout is None else timeout
+        limit = self._settings.timeout_seconds if seconds is None else seconds
         meter = _METER.get()
-        if meter is None or not self._slots.locked():
-            await self._slots.acquire()
+        if self._slots.locked():
+            await self._queue(meter)
         else:
-            await self._queue(meter.deadline)
+            await self._slots.acquire()
         try:
             started = loop.time()
             if meter is not None and meter.deadline - started < limit:
@@ -279,9 +274,8 @@ class SourceClient:
                 raise self._fault(SourceErrorCode.TIMEOUT, "The time for this request was used up before it could be sent.")
             try:
                 try:
-                    answer = await self._deadlines.until(
-                        started + limit, self._signed(method, path, params, accept, headers, content)
-                    )
+                    sending = self._signed(asked) if self._service.signs else self._send(asked())
+                    answer = await self._deadlines.until(started + limit, sending)
                 except _FAULTS as error:
                     raise self._told(error, limit) from None
                 self._raise_for(answer, also)
@@ -293,10 +287,13 @@ class SourceClient:
         finally:
             self._slots.release()
 
-    async def _queue(self, deadline: float) -> None:
+    async def _queue(self, meter: Meter | None) -> None:
         """Wait for one of the places of requests in flight: this gateway's affair, and no time of the source's."""
+        if meter is None:
+            await self._slots.acquire()
+            return
         try:
-            await self._deadlines.until(deadline, self._slots.acquire())
+            await self._deadlines.until(meter.deadline, self._slots.acquire())
         except TimeoutError:
             raise self._fault(
                 SourceErrorCode.RATE_LIMITED, "Too many requests of this gateway's own were waiting for it."
@@ -314,18 +311,14 @@ class SourceClient:
         # The class name tells connect from protocol errors.
         return self._fault(SourceErrorCode.UNAVAILABLE, f"It could not be reached ({type(error).__name__}).")
 
-    async def _signed(
-        self, method: str, path: str, params: Params, accept: str, headers: Mapping[str, str] | None, content: bytes | None
-    ) -> Answer:
+    async def _signed(self, asked: Callable[[], Outgoing]) -> Answer:
         """Sign and send; once more when the source refuses credentials that can be renewed."""
-        service = self._service
-        request = service.request(method, path, params, accept, headers, content)
-        if service.signs:
-            await service.auth.sign(request, self._send)
+        auth, request = self._service.auth, asked()
+        await auth.sign(request, self._send)
         answer = await self._send(request)
-        if answer.status in _REFUSALS and service.auth.refused(request, answer):
-            request = service.request(method, path, params, accept, headers, content)
-            await service.auth.sign(request, self._send)
+        if answer.status in _REFUSALS and auth.refused(request, answer):
+            request = asked()
+            await auth.sign(request, self._send)
             answer = await self._send(request)
         return answer
 
@@ -334,17 +327,20 @@ class SourceClient:
         if meter is not None:
             meter.count(self.source)
         response = await self._transport.handle_async_request(request)
-        headers: Mapping[str, str] = response.fields if isinstance(response, Arrived) else response.headers
+        most = self._settings.max_response_bytes
         if isinstance(response, Arrived) and (whole := response.whole) is not None:
             # Nearly every answer.
-            if len(whole) > self._settings.max_response_bytes:
-                raise self._fault(SourceErrorCode.BAD_RESPONSE, "Its answer is larger than max_response_bytes.")
-            return Answer(response.status_code, headers, whole)
+            if len(whole) > most:
+                raise self._too_large()
+            return Answer(response.status_code, response.fields, whole)
+        headers: Mapping[str, str] = response.fields if isinstance(response, Arrived) else response.headers
         try:
-            content = await read_body(response, self._settings.max_response_bytes)
+            return Answer(response.status_code, headers, await read_body(response, most))
         except TooLargeError:
-            raise self._fault(SourceErrorCode.BAD_RESPONSE, "Its answer is larger than max_response_bytes.") from None
-        return Answer(response.status_code, headers, content)
+            raise self._too_large() from None
+
+    def _too_large(self) -> SourceError:
+        return self._fault(SourceErrorCode.BAD_RESPONSE, "Its answer is larger than max_response_bytes.")
 
     def _raise_for(self, answer: Answer, also: frozenset[int]) -> None:
         status = answer.status
@@ -400,6 +396,13 @@ _RETRIED = frozenset({429, 502, 503, 504})
 _REFUSALS = frozenset({401, 403})
 # What sending raises that is the source's fault; time-outs of asyncio are OSErrors.
 _FAULTS = (httpx.HTTPError, httpx.InvalidURL, OSError)
+
+
+# The same few words with every answer.
+@lru_cache(maxsize=64)
+def _is_json(content_type: str) -> bool:
+    kind = content_type.split(";")[0].strip().lower()
+    return kind == "application/json" or kind.endswith("+json")
 
 
 def _retry_after(header: str | None) -> float | None:
