@@ -7,12 +7,12 @@ as long as their request, so that one answer sees one consistent world.
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Protocol, TypeVar, cast, runtime_checkable
+from typing import Any, Protocol, TypeVar, cast, runtime_checkable
 
-from aiodataloader import DataLoader, Loader, dispatch_queue
+from aiodataloader import DataLoader, Loader, dispatch_queue_batch
 
 from gateway.errors import SourceError, SourceErrorCode
 from gateway.model import Entity, Execution, Key
@@ -26,6 +26,9 @@ _log = logging.getLogger(__name__)
 _EACH_IN_FLIGHT = 4
 
 Answer = Fetched[Entity]
+
+_Read = Callable[[Source, Sequence[Key]], Awaitable[Sequence[Answer]]]
+"""Reads keys of one source."""
 
 
 @runtime_checkable
@@ -68,13 +71,33 @@ class _Begun:
 
 
 class _Batches(DataLoader[K, T]):
-    """A DataLoader that sends its batches off at the same moment as any other, but without a task to do so."""
+    """A DataLoader that sends its batches off after two turns of the event loop, and whose readers may give up."""
 
     def do_resolve_reject(self, key: K, future: "asyncio.Future[T]") -> None:
         self._queue.append(Loader(key, future))
         if len(self._queue) == 1:
-            # Two turns of the loop, so that those who were answered together can ask together again.
-            self.loop.call_soon(self.loop.call_soon, dispatch_queue, self)
+            self.loop.create_task(self._send())
+
+    async def _send(self) -> None:
+        # One turn more, so that those who were answered together can ask together again.
+        await asyncio.sleep(0)
+        queue, self._queue = self._queue, []
+        await dispatch_queue_batch(self, queue)
+
+    async def one(self, key: K) -> T:
+        """The answer for a key. Raises it if it is an exception."""
+        # A reader that gives up must not leave a cancelled future behind for the next one who asks.
+        return await asyncio.shield(self.load(key))
+
+    async def many(self, keys: Sequence[K]) -> list[T]:
+        """The answers, exceptions among them; same order and length."""
+        if not keys:
+            return []
+        loads = {key: self.load(key) for key in keys}
+        # Unlike gather, wait leaves the loads alone when it is cancelled: others may be waiting for them.
+        await asyncio.wait(loads.values())
+        found = {key: cast("T", load.exception() or load.result()) for key, load in loads.items()}
+        return [found[key] for key in keys]
 
 
 class _Reads:
@@ -112,16 +135,11 @@ class _Reads:
 
     async def entities(self, keys: list[Key]) -> list[Answer]:
         """Entities at the strength of list rows."""
-        return await self._by_source(keys, lambda source, own: source.adapter.fetch(own))
+        return await self._by_source(keys, _fetched)
 
     async def latest(self, keys: list[Key]) -> list[Answer]:
         """The latest execution of each job, NOT_FOUND where it has none."""
-
-        async def read(source: Source, own: Sequence[Key]) -> Sequence[Answer]:
-            assert supports(source.adapter, SupportsLatest)  # noqa: S101 - callers look before they ask
-            return cast("Sequence[Answer]", await source.adapter.latest(own))
-
-        return await self._by_source(keys, read)
+        return await self._by_source(keys, _latest)
 
     async def logs(self, asked: list["_Begun"]) -> list[LogPage | SourceError]:
         """The first pages of logs."""
@@ -159,11 +177,9 @@ class _Reads:
             except SourceError as error:
                 return error
 
-        return list(await asyncio.gather(*(read(key) for key in keys)))
+        return await asyncio.gather(*(read(key) for key in keys))
 
-    async def _by_source(
-        self, keys: list[Key], read: Callable[[Source, Sequence[Key]], Awaitable[Sequence[Answer]]]
-    ) -> list[Answer]:
+    async def _by_source(self, keys: list[Key], read: _Read) -> list[Answer]:
         groups: dict[str, list[Key]] = {}
         for key in keys:
             groups.setdefault(key.source, []).append(key)
@@ -173,9 +189,7 @@ class _Reads:
         found = {name: iter(answers) for name, answers in zip(groups, results, strict=True)}
         return [next(found[key.source]) for key in keys]
 
-    async def _of_source(
-        self, name: str, own: Sequence[Key], read: Callable[[Source, Sequence[Key]], Awaitable[Sequence[Answer]]]
-    ) -> Sequence[Answer]:
+    async def _of_source(self, name: str, own: Sequence[Key], read: _Read) -> Sequence[Answer]:
         try:
             answers = await read(self._registry.sources[name], own)
         except SourceError as error:
@@ -190,6 +204,15 @@ class _Reads:
         return answers
 
 
+def _fetched(source: Source, own: Sequence[Key]) -> Awaitable[Sequence[Answer]]:
+    return source.adapter.fetch(own)
+
+
+def _latest(source: Source, own: Sequence[Key]) -> Awaitable[Sequence[Answer]]:
+    assert supports(source.adapter, SupportsLatest)  # noqa: S101 - callers look before they ask
+    return source.adapter.latest(own)
+
+
 class Loaders:
     """The loaders of one request."""
 
@@ -201,59 +224,41 @@ class Loaders:
     # Made when something is asked of them: most requests need one of them, or none.
 
     @cached_property
-    def _entities(self) -> DataLoader[Key, Answer]:
+    def _entities(self) -> _Batches[Key, Answer]:
         return _Batches(self._reads.entities)
 
     @cached_property
-    def _full(self) -> DataLoader[Key, Answer]:
+    def _full(self) -> _Batches[Key, Answer]:
         return _Batches(self._reads.full)
 
     @cached_property
-    def _latest(self) -> DataLoader[Key, Answer]:
+    def _latest(self) -> _Batches[Key, Answer]:
         return _Batches(self._reads.latest)
 
     @cached_property
-    def _logs(self) -> DataLoader["_Begun", LogPage | SourceError]:
+    def _logs(self) -> _Batches[_Begun, LogPage | SourceError]:
         return _Batches(self._reads.logs)
 
-    async def entity(self, key: Key) -> Answer:
+    def entity(self, key: Key) -> Coroutine[Any, Any, Answer]:
         """An entity at the strength of a list row."""
-        # A cancelled load must not leave its cancelled future behind for the next one who asks.
-        return cast("Answer", await asyncio.shield(self._entities.load(key)))
+        return self._entities.one(key)
 
-    async def full(self, key: Key) -> Answer:
+    def full(self, key: Key) -> Coroutine[Any, Any, Answer]:
         """An entity with the fields that cost one request per row."""
-        return cast("Answer", await asyncio.shield(self._full.load(key)))
+        return self._full.one(key)
 
-    async def entities(self, keys: Sequence[Key]) -> list[Answer]:
+    def entities(self, keys: Sequence[Key]) -> Coroutine[Any, Any, list[Answer]]:
         """Several at the strength of a list row; same order and length."""
-        return await _many(self._entities, keys)
+        return self._entities.many(keys)
 
-    async def fulls(self, keys: Sequence[Key]) -> list[Answer]:
+    def fulls(self, keys: Sequence[Key]) -> Coroutine[Any, Any, list[Answer]]:
         """Several with the fields that cost one request per row; same order and length."""
-        return await _many(self._full, keys)
+        return self._full.many(keys)
 
-    async def latest(self, key: Key) -> Answer:
+    def latest(self, key: Key) -> Coroutine[Any, Any, Answer]:
         """The latest execution of a job, from an adapter that SupportsLatest."""
-        return cast("Answer", await asyncio.shield(self._latest.load(key)))
+        return self._latest.one(key)
 
-    async def first_log(self, execution: Execution, query: LogQuery) -> LogPage | SourceError:
+    def first_log(self, execution: Execution, query: LogQuery) -> Coroutine[Any, Any, LogPage | SourceError]:
         """The first page of a log, from an adapter that SupportsLogBatches."""
-        return cast("LogPage | SourceError", await asyncio.shield(self._logs.load(_Begun(execution.key, query, execution))))
-
-
-async def _many(loader: "DataLoader[Key, Answer]", keys: Sequence[Key]) -> list[Answer]:
-    if not keys:
-        return []
-    loads = {key: loader.load(key) for key in dict.fromkeys(keys)}
-    if len(loads) == 1:
-        try:
-            answer = await asyncio.shield(*loads.values())
-        except SourceError as error:
-            answer = cast("Answer", error)
-        return [answer] * len(keys)
-    # Unlike gather, wait leaves the loads alone when it is cancelled: others may be waiting for them.
-    await asyncio.wait(loads.values())
-    # aiodataloader makes exceptions of those among the answers.
-    found = {key: cast("Answer", load.exception() or load.result()) for key, load in loads.items()}
-    return [found[key] for key in keys]
+        return self._logs.one(_Begun(execution.key, query, execution))

@@ -4,7 +4,7 @@ Where more types than jobs are wanted, executions are read from ``/unified_jobs/
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -44,13 +44,14 @@ class AwxAdapter:
         self._client = AwxClient(client)
         self._wake_ups = WakeUps(settings, client)
         self._mapper = Mapper(name, settings.ui_url or _origin(settings.base_url))
-        self._reads: dict[str, tuple[Callable[[bytes], Entity], Shape[Mapper, Any, Any]]] = {
-            UNIFIED: (self._execution, EXECUTIONS),
-            PATHS[JOB]: (self._execution, EXECUTIONS),
-            PATHS[WORKFLOW]: (self._execution, EXECUTIONS),
-            "job_templates/": (self._mapper.job, JOBS),
-            "hosts/": (self._mapper.host, HOSTS),
-            "instances/": (self._mapper.instance, INSTANCES),
+        executions = _in_full(self._execution), EXECUTIONS
+        self._reads: dict[str, tuple[Rows[Entity], Shape[Mapper, Any, Any]]] = {
+            UNIFIED: executions,
+            PATHS[JOB]: executions,
+            PATHS[WORKFLOW]: executions,
+            "job_templates/": (_in_full(self._mapper.job), JOBS),
+            "hosts/": (_in_full(self._mapper.host), HOSTS),
+            "instances/": (_in_full(self._mapper.instance), INSTANCES),
         }
 
     # --- lists
@@ -72,9 +73,9 @@ class AwxAdapter:
 
     def _rows(self, path: str, attributes: frozenset[str] | None = None) -> Rows[Entity]:
         """How the records of a list are read: with their own JSON, or so many attributes of theirs only."""
-        read, shape = self._reads[path]
+        full, shape = self._reads[path]
         if attributes is None:
-            return Rows(lambda raw: read(bytes(raw)))
+            return full
         reading = shape.reading(attributes)
         if shape is not EXECUTIONS:
             return rows_of(reading, self._mapper)
@@ -96,50 +97,42 @@ class AwxAdapter:
         steps name as their parent.
         """
         answers: dict[Key, Fetched[Entity]] = {}
-        wanted = dict.fromkeys(keys)
+        by_path: dict[str, list[Key]] = {}
+        for key in dict.fromkeys(keys):
+            if (path := self._path(key, answers)) is not None:
+                by_path.setdefault(path, []).append(key)
         # Judged first: the rows that come may tell of what was asked for in vain.
-        uncertain = [key for key in wanted if self._may_be_workflow(key)]
-        await _all(self._requests(wanted, answers))
-        rest = [key for key in uncertain if key not in answers]
-        await _all([self._batch(PATHS[WORKFLOW], chunk, answers) for chunk in _chunks(rest)])
+        uncertain = [key for key in by_path.get(PATHS[JOB], ()) if self._type(key) is None]
+        await _all([self._batch(path, chunk, answers) for path, found in by_path.items() for chunk in _chunks(found)])
+        if rest := [key for key in uncertain if key not in answers]:
+            await _all([self._batch(PATHS[WORKFLOW], chunk, answers) for chunk in _chunks(rest)])
         return [answers.get(key, NOT_FOUND) for key in keys]
 
-    def _requests(self, wanted: Iterable[Key], answers: dict[Key, Fetched[Entity]]) -> list[Awaitable[None]]:
-        """The requests that answer for the keys; keys that need none are answered at once."""
-        by_path: dict[str, list[Key]] = {}
-        for key in wanted:
-            hostname = named(key, INSTANCE)
+    def _path(self, key: Key, answers: dict[Key, Fetched[Entity]]) -> str | None:
+        """The list that has what a key names, if one is to be asked. What is known of a node without is its answer."""
+        if key.kind == "node":
             if (name := named(key, HOST_NAME)) is not None:
                 answers[key] = self._mapper.deleted_host(name)
-            elif hostname is not None:
+                return None
+            if (hostname := named(key, INSTANCE)) is not None:
                 answers[key] = self._mapper.mentioned_instance(hostname, known=None)
-                if "," not in hostname:
-                    by_path.setdefault("instances/", []).append(key)
-            elif number(key) is not None:
-                by_path.setdefault(self._path(key), []).append(key)
-        return [self._batch(path, chunk, answers) for path, found in by_path.items() for chunk in _chunks(found)]
-
-    def _path(self, key: Key) -> str:
-        """The list that has a job, a host or an execution."""
+                return None if "," in hostname else "instances/"
+        row_id = number(key)
+        if row_id is None:
+            return None
         if key.kind != "execution":
             return _PATHS[key.kind]
-        if self._listing.only_jobs and self._type(key) == WORKFLOW:
-            return PATHS[WORKFLOW]
-        return self._listing.path
+        path = self._listing.path
+        return PATHS[WORKFLOW] if path == PATHS[JOB] and self._seen.get(row_id) == WORKFLOW else path
 
     def _type(self, key: Key) -> str | None:
         """The type of the unified job that an execution is, if a record of it was seen."""
         row_id = number(key)
         return None if row_id is None else self._seen.get(row_id)
 
-    def _may_be_workflow(self, key: Key) -> bool:
-        """Whether it is asked for among jobs without knowing that it is one."""
-        asked = self._listing.only_jobs and key.kind == "execution" and number(key) is not None
-        return asked and self._type(key) is None
-
     async def _batch(self, path: str, chunk: list[Key], answers: dict[Key, Fetched[Entity]]) -> None:
         column = "hostname__in" if path == "instances/" else "id__in"
-        params: list[Param] = [(column, ",".join(key.parts[-1] for key in chunk)), ("order_by", "id")]
+        params: list[Param] = [(column, ",".join([key.parts[-1] for key in chunk])), ("order_by", "id")]
         if path == UNIFIED:
             params += self._listing.look_up
         try:
@@ -150,10 +143,9 @@ class AwxAdapter:
         if batch.unreadable:
             # Which of them it was cannot be told: those that are missing may be there.
             answers |= dict.fromkeys(chunk, self._client.unreadable())
-        answers |= {row.key: row for row in batch.rows}
-        found = {row.key for row in batch.rows}
-        rest = [key for key in chunk if key not in found]
-        if batch.more and 0 < len(rest) < len(chunk):
+        found = {row.key: row for row in batch.rows}
+        answers |= found
+        if batch.more and 0 < len(rest := [key for key in chunk if key not in found]) < len(chunk):
             # An AWX that gives smaller pages than were asked for: the rest is asked for again.
             await self._batch(path, rest, answers)
 
@@ -308,16 +300,31 @@ def _origin(base_url: str | None) -> str | None:
     return f"{parts.scheme}://{parts.netloc}/"
 
 
-async def _all(requests: Sequence[Awaitable[None]]) -> None:
-    """Send all at once; a single one without a task of its own."""
-    if len(requests) == 1:
-        await requests[0]
-    elif requests:
-        await asyncio.gather(*requests)
+def _in_full(read: Callable[[bytes], Entity]) -> Rows[Entity]:
+    """How records are read with their own JSON."""
+    return Rows(lambda raw: read(bytes(raw)))
 
 
-def _chunks(found: Sequence[Key]) -> list[list[Key]]:
+async def _all(requests: Sequence[Coroutine[Any, Any, None]]) -> None:
+    """Send all at once, the first without a task of its own."""
+    if not requests:
+        return
+    first, *others = requests
+    tasks = [asyncio.create_task(each) for each in others]
+    try:
+        await first
+        for task in tasks:
+            await task
+    finally:
+        # Those that have ended do not mind.
+        for task in tasks:
+            task.cancel()
+
+
+def _chunks(found: list[Key]) -> list[list[Key]]:
     """Keys for one request each: AWX sends at most 200 rows, and addresses have a limit."""
+    if len(found) == 1:
+        return [found]
     chunks: list[list[Key]] = []
     characters = 0
     for key in found:

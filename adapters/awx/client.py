@@ -31,8 +31,7 @@ _ORDINARY_PAGE = 25
 _DATE_LENGTH = len("Sun, 06 Nov 1994 08:49:37 GMT")
 
 
-@dataclass(frozen=True, slots=True)
-class Batch(Generic[E]):
+class Batch(msgspec.Struct, Generic[E], frozen=True):
     """A page of a list. ``count`` is None when it was not asked for; ``returned`` counts unreadable records too."""
 
     rows: Sequence[E]

@@ -4,6 +4,8 @@ Jobs (templates) and executions: ``<id>``. Nodes: ``host/<id>``, ``instance/<hos
 host that AWX remembers by name only.
 """
 
+import re
+
 from gateway.model import Key, Kind, Tie
 
 HOST, HOST_NAME, INSTANCE = "host", "host-name", "instance"
@@ -11,23 +13,24 @@ HOST, HOST_NAME, INSTANCE = "host", "host-name", "instance"
 LARGEST_ID = 2**31 - 1
 """AWX's ids are PostgreSQL integers; a larger one exists nowhere."""
 
+_CANONICAL = re.compile(r"(?:0|[1-9][0-9]*)\Z")
 _MOST_DIGITS = len(str(LARGEST_ID))
 
 
 def parse(kind: Kind, native_id: str) -> tuple[str, ...] | None:
     """The parts of a public native id, or None when none of AWX's looks like that."""
     if kind != "node":
-        return (native_id,) if _canonical(native_id) else None
+        return (native_id,) if _CANONICAL.match(native_id) else None
     sort, _, name = native_id.partition("/")
     if "\0" in name or not name or sort not in (HOST, HOST_NAME, INSTANCE):
         return None
-    return None if sort == HOST and not _canonical(name) else (sort, name)
+    return None if sort == HOST and not _CANONICAL.match(name) else (sort, name)
 
 
 def number(key: Key) -> int | None:
     """The integer id in a key that ends with one; None when AWX can have no such id."""
     text = key.parts[-1] if key.parts else ""
-    if len(text) > _MOST_DIGITS or not _canonical(text):
+    if len(text) > _MOST_DIGITS or not _CANONICAL.match(text):
         return None
     value = int(text)
     return value if value <= LARGEST_ID else None
@@ -51,7 +54,3 @@ def last_id(tie: Tie | None) -> int | None:
     """The id at the end of a place's tie."""
     value = tie[-1] if tie else None
     return value if isinstance(value, int) else None
-
-
-def _canonical(text: str) -> bool:
-    return text.isascii() and text.isdigit() and (text == "0" or text[0] != "0")

@@ -71,7 +71,7 @@ def reading(attribute: str) -> tuple[Inline, Callable[..., Awaitable[list[Any]]]
     inline = Inline(
         f"{{0}}.{attribute} if ({{0}}.known is None or {attribute!r} in {{0}}.known) "
         "and (not {1} or ({0}.__class__, {0}.key.source) not in {1}) else LATER",
-        lambda context: context.dear(name),
+        lambda context: context.gateway.dear(name),
     )
 
     async def load(parents: Sequence[model.Entity], call: Call) -> list[Any]:

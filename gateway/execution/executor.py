@@ -6,7 +6,7 @@ data: depth first in generated code between the places where something is waited
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from typing import Any, ClassVar
 
@@ -21,7 +21,7 @@ from gateway.execution.plan import FieldPlan, Plan, Read
 from gateway.execution.plans import Plans
 from gateway.metrics import EXECUTIONS
 
-Waiting = list[Callable[[], Awaitable[None]]]
+Waiting = list[Callable[[], Coroutine[Any, Any, None]]]
 """What is to be awaited next. Not yet begun, so that nothing is left behind when generated code gives up."""
 
 Outcomes = dict[str, Any]
@@ -102,7 +102,8 @@ class CompiledExecutor(StrawberryGraphQLCoreExecutionContext):
             if field in waited:
                 pending.append(partial(self._root, plan, run, field, answer, outcomes))
             else:
-                pending += self._place(plan, run, field, [_value(outcomes[field.key])], [answer])
+                self._place(run, field, [_value(outcomes[field.key])], [answer])
+        pending += self._batches(plan, run)
         await _together(pending)
         return answer
 
@@ -119,7 +120,8 @@ class CompiledExecutor(StrawberryGraphQLCoreExecutionContext):
     async def _root(self, plan: Plan, run: Run, field: FieldPlan, answer: dict[str, Any], outcomes: Outcomes) -> None:
         # Shielded: when generated code gives up at another root, graphql-core goes on with this one.
         outcomes[field.key] = await asyncio.shield(outcomes[field.key])
-        await _together(self._place(plan, run, field, [_value(outcomes[field.key])], [answer]))
+        self._place(run, field, [_value(outcomes[field.key])], [answer])
+        await _together(self._batches(plan, run))
 
     # --- batches
 
@@ -137,10 +139,8 @@ class CompiledExecutor(StrawberryGraphQLCoreExecutionContext):
                 at_once[field.slot] = _later
         return run
 
-    def _place(
-        self, plan: Plan, run: Run, field: FieldPlan, values: Sequence[Any], objects: Sequence[dict[str, Any]]
-    ) -> Waiting:
-        """Put the completed values of a field into the answer; the batches that wait now."""
+    def _place(self, run: Run, field: FieldPlan, values: Sequence[Any], objects: Sequence[dict[str, Any]]) -> None:
+        """Put the completed values of a field into the answer."""
         key = field.key
         if len(values) > 1:
             # What occurs more than once is completed once.
@@ -150,13 +150,12 @@ class CompiledExecutor(StrawberryGraphQLCoreExecutionContext):
                 one[key] = done[id(value)]
         else:
             objects[0][key] = field.complete(values, run)[0]
-        return self._batches(plan, run)
 
     def _batches(self, plan: Plan, run: Run) -> Waiting:
         """The loads that parents wait for by now."""
         batches: Waiting = []
-        together: dict[Any, list[_Member]] = {}
-        for each in plan.called:
+        together: dict[Load, list[_Member]] = {}
+        for each in plan.batched:
             parents, places = run.waiting[each.slot]
             if not parents:
                 continue
@@ -166,8 +165,8 @@ class CompiledExecutor(StrawberryGraphQLCoreExecutionContext):
             if whole is None:
                 batches.append(partial(self._batch, plan, run, each, parents, places))
             else:
-                together.setdefault((whole, each.parent), []).append((each, parents, places))
-        batches += [partial(self._parts, plan, run, whole, members) for (whole, _), members in together.items()]
+                together.setdefault(whole, []).append((each, parents, places))
+        batches += [partial(self._parts, plan, run, whole, members) for whole, members in together.items()]
         return batches
 
     async def _parts(self, plan: Plan, run: Run, whole: Load, members: "list[_Member]") -> None:
@@ -178,14 +177,13 @@ class CompiledExecutor(StrawberryGraphQLCoreExecutionContext):
             found = dict(zip(parents, loaded, strict=True))
         except Exception as error:  # noqa: BLE001 - it is every field's error, at every parent
             found = dict.fromkeys(parents, error)
-        waiting: Waiting = []
         for field, own, places in members:
             assert field.batch is not None and field.batch.part is not None  # noqa: S101, PT018 - that is why it is here
             attribute = field.batch.part.attribute
             wholes = [found[id(parent)] for parent in own]
             values = [each if isinstance(each, Exception) else getattr(each, attribute) for each in wholes]
-            waiting += self._place(plan, run, field, values, places)
-        await _together(waiting)
+            self._place(run, field, values, places)
+        await _together(self._batches(plan, run))
 
     async def _batch(
         self, plan: Plan, run: Run, field: FieldPlan, parents: list[Any], objects: list[dict[str, Any]]
@@ -199,7 +197,8 @@ class CompiledExecutor(StrawberryGraphQLCoreExecutionContext):
             values = [error] * len(parents)
         if len(values) != len(parents):
             values = [RuntimeError(f"{len(values)} of {len(parents)} values")] * len(parents)
-        await _together(self._place(plan, run, field, values, objects))
+        self._place(run, field, values, objects)
+        await _together(self._batches(plan, run))
 
 
 def compiled(plans: Plans) -> type[CompiledExecutor]:
@@ -270,13 +269,12 @@ async def _together(waiting: Waiting) -> None:
     """Run all; when one raises, the others are cancelled."""
     if not waiting:
         return
-    if len(waiting) == 1:
-        await waiting[0]()
+    first, *others = waiting
+    if not others:
+        await first()
         return
     async with asyncio.TaskGroup() as group:
-        for begin in waiting:
-            group.create_task(_awaited(begin))
-
-
-async def _awaited(begin: Callable[[], Awaitable[None]]) -> None:
-    await begin()
+        for begin in others:
+            group.create_task(begin())
+        # This task is one of them.
+        await first()

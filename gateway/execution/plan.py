@@ -100,20 +100,21 @@ class SelectionPlan:
 class Plan:
     """An operation: its root selection, and by slot every field that needs a call.
 
-    ``given`` names the slots of those that need something of the request's context, ``readied`` of those that need more.
+    ``batched`` are those that parents may have to wait for. ``given`` names the slots of those that need something of the
+    request's context, ``readied`` of those that need more.
     """
 
     root: SelectionPlan
     called: list[FieldPlan]
+    batched: list[FieldPlan] = field(init=False)
     given: list[tuple[int, Callable[[Any], Any]]] = field(init=False)
     readied: list[FieldPlan] = field(init=False)
 
     def __post_init__(self) -> None:
+        self.batched = [each for each in self.called if each.read is Read.BATCH]
         inlines = [(each.slot, each.inline.given) for each in self.called if each.inline is not None]
         self.given = [(slot, given) for slot, given in inlines if given is not None]
-        self.readied = [
-            each for each in self.called if each.inline is None and each.batch is not None and each.batch.at_once is not None
-        ]
+        self.readied = [each for each in self.batched if each.inline is None and each.batch and each.batch.at_once]
 
 
 def plan_of(executor: Executor[Any]) -> Plan:

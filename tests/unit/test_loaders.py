@@ -180,6 +180,27 @@ async def test_a_reader_that_gives_up_does_not_take_the_answer_from_others() -> 
     assert a.batches == [["1"]]
 
 
+async def test_a_batch_that_cannot_be_sent_fails_whoever_asked_and_is_sent_again() -> None:
+    one = loaders(Recording("a"))
+    answers = await ask(one.full, key("nowhere", 1), key("a", 1))
+    assert [type(answer) for answer in answers] == [KeyError, KeyError]
+    (again,) = await ask(one.full, key("a", 1))
+    assert again.key == key("a", 1)
+
+
+async def test_several_at_once_some_of_them_known() -> None:
+    a = Recording("a")
+    one = loaders(a)
+    known = await one.entity(key("a", 1))
+    wanted = [key("a", 2), key("a", 1), key("a", 2), key("a", 99)]
+    answers = await one.entities(wanted)
+    assert answers[1] is known
+    assert answers[0] is answers[2]
+    assert [getattr(answer, "key", answer) for answer in answers] == [*wanted[:3], NOT_FOUND]
+    assert a.batches == [["1"], ["2", "99"]]
+    assert await one.entities([]) == []
+
+
 # --- latest --------------------------------------------------------------------------------------------------------
 
 
