@@ -1,8 +1,10 @@
 """The composition root: a Starlette app over the configured sources."""
 
+import ctypes
 import gc
 import hmac
 import os
+import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from hashlib import sha256
@@ -36,6 +38,9 @@ CONFIG_VARIABLE = "EXECUTION_GATEWAY_CONFIG"
 WORKERS_VARIABLE = "EXECUTION_GATEWAY_WORKERS"
 CURSOR_KEY_VARIABLE = "EXECUTION_GATEWAY_CURSOR_KEY"
 GRAPHQL = "/graphql"
+# Parameters of glibc's mallopt(3).
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+_KEPT_BYTES = 32 * 1024 * 1024
 _OPEN_PATHS = web.PATHS | {"/healthz", "/readyz"}
 
 
@@ -207,3 +212,19 @@ def settle_heap() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
+    _keep_freed_memory()
+
+
+def _keep_freed_memory() -> None:
+    """Have what the body of an upstream's answer leaves behind do for the next one.
+
+    glibc gives such memory back to the kernel and fetches it again, page by page: a twentieth of the time of a wide answer.
+    """
+    if sys.platform != "linux":
+        return
+    libc = ctypes.CDLL(None)
+    # musl's C library has no such setting.
+    if hasattr(libc, "mallopt"):
+        libc.mallopt(_M_TRIM_THRESHOLD, _KEPT_BYTES)
+        # Setting one ends glibc's own adjusting of the other.
+        libc.mallopt(_M_MMAP_THRESHOLD, _KEPT_BYTES)
