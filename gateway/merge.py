@@ -7,7 +7,7 @@ client's loop always ends.
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -31,6 +31,7 @@ from gateway.query import (
 )
 from gateway.spi import Adapter, Guarantee, ScanPlan, SupportsDiscovery, internal_error, supports
 from gateway.stream import Entry, Stream, place_of
+from gateway.together import together
 from gateway.transport import Meter, current_meter, metered
 
 _log = logging.getLogger(__name__)
@@ -210,7 +211,7 @@ class _Merge:
         counting = [
             self._count(sources[name], result) for name, result in self.results.items() if self._counts_apart(result)
         ]
-        await _all([self._merge(), *counting])
+        await together([self._merge(), *counting])
         return self._page()
 
     async def aclose(self) -> None:
@@ -234,7 +235,7 @@ class _Merge:
         self._note_failures()
         if self.query.order.field is not OrderField.NATIVE:
             # Every source's first row is needed before any row can be placed. In native order sources come one by one.
-            await _all([stream.fill() for stream in streams])
+            await together([stream.fill() for stream in streams])
             self._note_failures()
         while True:
             # Where the first row may stand that is not read yet. In native order sources are read one by one.
@@ -464,14 +465,6 @@ class _Merge:
             return False
         read_whole = stream is not None and stream.plan.order is not Guarantee.EXACT
         return read_whole or not result.residual
-
-
-async def _all(coroutines: Sequence[Coroutine[Any, Any, None]]) -> None:
-    """Run all of them together; a single one without a task of its own."""
-    if len(coroutines) == 1:
-        await coroutines[0]
-    else:
-        await asyncio.gather(*coroutines)
 
 
 _SHOWN = 512

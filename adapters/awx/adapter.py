@@ -3,8 +3,7 @@
 Where more types than jobs are wanted, executions are read from ``/unified_jobs/`` (see ``kinds``).
 """
 
-import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -25,6 +24,7 @@ from gateway.query import ListQuery
 from gateway.records import Rows, Shape, rows_of
 from gateway.redaction import redacted
 from gateway.spi import NOT_FOUND, Fetched, LogPage, LogQuery, NotFound, Page, Ping, ScanPlan, Start, TargetPage
+from gateway.together import together
 from gateway.transport import SourceClient
 
 if TYPE_CHECKING:
@@ -103,9 +103,9 @@ class AwxAdapter:
                 by_path.setdefault(path, []).append(key)
         # Judged first: the rows that come may tell of what was asked for in vain.
         uncertain = [key for key in by_path.get(PATHS[JOB], ()) if self._type(key) is None]
-        await _all([self._batch(path, chunk, answers) for path, found in by_path.items() for chunk in _chunks(found)])
+        await together([self._batch(path, chunk, answers) for path, found in by_path.items() for chunk in _chunks(found)])
         if rest := [key for key in uncertain if key not in answers]:
-            await _all([self._batch(PATHS[WORKFLOW], chunk, answers) for chunk in _chunks(rest)])
+            await together([self._batch(PATHS[WORKFLOW], chunk, answers) for chunk in _chunks(rest)])
         return [answers.get(key, NOT_FOUND) for key in keys]
 
     def _path(self, key: Key, answers: dict[Key, Fetched[Entity]]) -> str | None:
@@ -303,22 +303,6 @@ def _origin(base_url: str | None) -> str | None:
 def _in_full(read: Callable[[bytes], Entity]) -> Rows[Entity]:
     """How records are read with their own JSON."""
     return Rows(lambda raw: read(bytes(raw)))
-
-
-async def _all(requests: Sequence[Coroutine[Any, Any, None]]) -> None:
-    """Send all at once, the first without a task of its own."""
-    if not requests:
-        return
-    first, *others = requests
-    tasks = [asyncio.create_task(each) for each in others]
-    try:
-        await first
-        for task in tasks:
-            await task
-    finally:
-        # Those that have ended do not mind.
-        for task in tasks:
-            task.cancel()
 
 
 def _chunks(found: list[Key]) -> list[list[Key]]:

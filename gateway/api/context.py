@@ -21,9 +21,5 @@ class Context:
         """What the field ``Type.field`` costs on a source."""
         return self.gateway.registry.sources[source].adapter.capabilities.cost(name)
 
-    def dear(self, name: str) -> frozenset[tuple[type, str]]:
-        """Types and sources where the field ``name`` costs one request per row."""
-        return self.gateway.dear(name)
-
 
 Info = strawberry.Info[Context, None]

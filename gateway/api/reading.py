@@ -61,7 +61,7 @@ def looked_up(description: str, type_: Any, attribute: str, **options: Any) -> A
     """A field of an entity that, where the entity was only mentioned, takes a look-up; where it is dear, a full read."""
     inline, load = reading(attribute)
     name = _CAMEL.get(attribute, attribute)
-    part = Part(attribute, lambda call: None if call.context.dear(name) else looked_up_again)
+    part = Part(attribute, lambda call: None if call.context.gateway.dear(name) else looked_up_again)
     return batched(description, type_, load, inline=inline, part=part, **options)
 
 
@@ -83,7 +83,7 @@ def reading(attribute: str) -> tuple[Inline, Callable[..., Awaitable[list[Any]]]
 
 async def _read(parents: Sequence[model.Entity], call: Call, name: str) -> list[model.Entity | Exception]:
     """The parents, strong enough for a field: by full reads where it is dear, else by look-ups."""
-    loaders, costly = call.context.session.loaders, call.context.dear(name)
+    loaders, costly = call.context.session.loaders, call.context.gateway.dear(name)
     if not costly:
         return await looked_up_again(parents, call)
     dear = [(parent.__class__, parent.key.source) in costly for parent in parents]

@@ -1,12 +1,10 @@
 """ThreatConnect's rows say the same whatever is read of them, and what is not read costs nobody anything (decision 12)."""
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import httpx
-import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,7 +13,8 @@ from adapters.threatconnect.simulator_tables import Profile
 from gateway.model import Key, Kind
 from gateway.query import ExecutionFilter, Filter, InstantRange, JobFilter, ListQuery, Order, OrderField, TextMatch
 from gateway.records import ENTITIES, wanted
-from gateway.spi import Guarantee, Page, Start
+from gateway.spi import Guarantee, Page
+from tests.adapters.rows import first_page, said
 from tests.adapters.threatconnect_bench import NEWEST, Bench
 
 FILTERS: dict[Kind, list[Filter]] = {
@@ -61,20 +60,7 @@ def bench(executions: Sequence[dict[str, Any]], jobs: Sequence[dict[str, Any]] =
 
 def page_of(bench: Bench, query: ListQuery) -> Page[Any]:
     """The first page of a list."""
-
-    async def first() -> Page[Any]:
-        async for page in bench.adapter.scan(bench.adapter.plan(query), Start(rows=500)):
-            return page
-        raise AssertionError("a scan has a page")
-
-    return asyncio.run(first())
-
-
-def said(value: Any) -> Any:
-    """What a value of the model says, its upstream record aside."""
-    if isinstance(value, msgspec.Struct):
-        return [(name, said(getattr(value, name))) for name in value.__struct_fields__ if name != "record"]
-    return [said(each) for each in value] if type(value) is tuple else value
+    return first_page(bench.adapter, query, 500)
 
 
 def agree(part: Page[Any], whole: Page[Any], needed: frozenset[str]) -> None:

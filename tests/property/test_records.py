@@ -1,6 +1,5 @@
 """Rows decoded for a query know no less than the query needs, and say what fully decoded rows say."""
 
-import asyncio
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -27,8 +26,9 @@ from gateway.query import (
     TextMatch,
 )
 from gateway.records import ENTITIES, wanted, wanted_within
-from gateway.spi import Adapter, Guarantee, Page, Start
+from gateway.spi import Adapter, Guarantee, Page
 from gateway.transport import SourceClient
+from tests.adapters.rows import first_page, said
 
 RECORDINGS = Path(__file__).parent.parent / "recordings"
 LISTS: Mapping[str, Mapping[str, Kind]] = {
@@ -88,20 +88,7 @@ def adapter_of(name: str, damaged: Iterable[Mapping[str, Any]] = ()) -> Adapter:
 
 def page_of(adapter: Adapter, query: ListQuery) -> Page[Any]:
     """The first page of a list."""
-
-    async def first() -> Page[Any]:
-        async for page in adapter.scan(adapter.plan(query), Start(rows=100)):
-            return page
-        raise AssertionError("a scan has a page")
-
-    return asyncio.run(first())
-
-
-def said(value: Any) -> Any:
-    """What a value of the model says, its upstream record aside."""
-    if isinstance(value, msgspec.Struct):
-        return [(name, said(getattr(value, name))) for name in value.__struct_fields__ if name != "record"]
-    return [said(each) for each in value] if type(value) is tuple else value
+    return first_page(adapter, query, 100)
 
 
 def test_every_list_was_recorded() -> None:
