@@ -13,6 +13,9 @@ from gateway.spi import Adapter, SupportsWakeUps
 
 _log = logging.getLogger(__name__)
 
+# Jitter takes nothing from the generator that all of a process shares, and may have seeded.
+_random = random.SystemRandom()
+
 _BREATH_SECONDS = 0.5
 _FIRST_RETRY_SECONDS = 5.0
 _SLOW = 4
@@ -48,12 +51,14 @@ class Cadence:
 
     async def wait(self) -> None:
         """Pause until the next look."""
-        pause = self._pause * random.uniform(1.0, 1.2)  # noqa: S311 - jitter
+        pause = self._pause * _random.uniform(1.0, 1.2)
         # What happens at once is told at once: one look for a burst of it.
         breath = pause if self._failing else min(pause, _BREATH_SECONDS)
         await asyncio.sleep(breath)
+        # Not asyncio.wait_for: before Python 3.12 that one loses a cancellation that comes together with what it waits for.
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._woken.wait(), pause - breath)
+            async with asyncio.timeout(pause - breath):
+                await self._woken.wait()
         self._woken.clear()
 
 

@@ -50,6 +50,9 @@ __all__ = [
 
 T = TypeVar("T")
 
+# Jitter takes nothing from the generator that all of a process shares, and may have seeded.
+_random = random.SystemRandom()
+
 _ATTEMPTS = 3
 _BACKOFF_SECONDS = 0.1
 
@@ -371,7 +374,7 @@ class SourceClient:
             return None
         pause = error.retry_after
         if pause is None:
-            pause = _BACKOFF_SECONDS * 2 ** (attempt - 1) * (1 + random.random())  # noqa: S311 - jitter
+            pause = _BACKOFF_SECONDS * 2 ** (attempt - 1) * (1 + _random.random())
         meter = current_meter()
         left = self._settings.timeout_seconds if meter is None else meter.deadline - asyncio.get_running_loop().time()
         return pause if pause < min(left, self._settings.timeout_seconds) / 2 else None

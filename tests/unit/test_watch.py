@@ -234,6 +234,24 @@ async def test_a_source_that_tells_is_looked_at_at_once(watch: Watch, telling: S
     assert adapter.listeners == 0
 
 
+@pytest.mark.parametrize("steps", range(8))
+async def test_who_leaves_while_the_source_tells_is_forgotten(
+    steps: int, watch: Watch, telling: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whichever comes first: a poller that did not notice would ask its source for ever, and nobody would know."""
+    monkeypatch.setattr("gateway.pulse._BREATH_SECONDS", 0.0)
+    adapter: Any = telling.adapter
+    updates: Any = watch.executions(everything(telling))
+    await following(updates)
+    await asyncio.sleep(0.01)
+    adapter.told.put_nowait(None)
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    await updates.aclose()
+    await asyncio.sleep(0.01)
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
 async def test_who_follows_one_execution_is_woken_by_that_one(watch: Watch, telling: Source) -> None:
     adapter: Any = telling.adapter
     key = Key("execution", "a", ("1",))
