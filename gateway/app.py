@@ -16,7 +16,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -122,7 +122,11 @@ def create_app(
             await registry.aclose()
 
     async def graphql(scope: Scope, receive: Receive, send: Send) -> None:
-        answer = await serving[-1].answer(Request(scope, receive, send))
+        try:
+            answer = await serving[-1].answer(Request(scope, receive, send))
+        except ClientDisconnect:
+            # It has gone before its request was whole: nobody is there to be answered, and nothing is wrong here.
+            return
         await answer(scope, receive, send)
 
     async def socket(connection: WebSocket) -> None:

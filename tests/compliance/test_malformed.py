@@ -1,11 +1,13 @@
 """Whatever is sent, by whatever method: an answer of the 200s or 400s whose body is a GraphQL response, never a 500."""
 
 import json
+import socket
 from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
+import uvicorn
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -120,6 +122,21 @@ def test_what_never_ends_is_not_read_to_its_end(server: Server) -> None:
         return
     assert answer.status_code == 413
     refused(answer)
+
+
+@pytest.mark.parametrize("accept", [JSON, EVENTS])
+@pytest.mark.parametrize("part", [b"", b'{"query"'])
+def test_who_goes_in_the_middle_of_a_request_is_no_error(
+    part: bytes, accept: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    # Otherwise uvicorn keeps what it logs to itself.
+    monkeypatch.setitem(uvicorn.config.LOGGING_CONFIG["loggers"]["uvicorn"], "propagate", True)
+    head = f"POST /graphql HTTP/1.1\r\nHost: a\r\nContent-Type: {JSON}\r\nAccept: {accept}\r\nContent-Length: 99\r\n\r\n"
+    with served(CONFIG) as server, socket.create_connection(("127.0.0.1", server.port)) as client:
+        client.sendall(head.encode() + part)
+        # A request that is sent later is answered later: by then this one has been begun.
+        assert httpx.get(server.http + "?query=%7B__typename%7D").status_code == 200
+    assert caplog.messages == []
 
 
 _scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20)
