@@ -81,12 +81,13 @@ Read = Callable[[Section, int, bool], Awaitable[Batch[Any]]]
 
 
 async def pages(read: Read, plan: ScanPlan, start: Start) -> AsyncIterator[Page[Entity]]:
-    """The pages of a plan from ``start`` on. A page has ``start.rows`` new rows where AWX has so many, later ones more."""
+    """The pages of a plan from ``start`` on. ``start.rows`` new rows in as few pages as they fill, then more at a time."""
     legs: tuple[Leg, ...] = plan.native
     exact = plan.order is Guarantee.EXACT
     place = start.at if exact else None
     sections = deque(_from(legs, place))
-    goal = min(start.rows if exact else LARGEST_PAGE, LARGEST_PAGE - (place is not None))
+    goal = usual = min(start.rows if exact else LARGEST_PAGE, LARGEST_PAGE - (place is not None))
+    wanted = start.rows
     total: int | None = None
     count = start.count
     while sections:
@@ -118,7 +119,11 @@ async def pages(read: Read, plan: ScanPlan, start: Start) -> AsyncIterator[Page[
                 # Nothing new, yet more to come: hand over what there is, so that whoever reads can give up.
                 break
         yield Page(rows, returned, more=bool(sections), total=total, unreadable=unreadable)
-        goal = min(2 * goal, LARGEST_PAGE - 1)
+        wanted -= fresh
+        usual = min(2 * usual, LARGEST_PAGE - 1)
+        # One row more is wanted than is shown, to see whether there is one, and a page tells that itself: who reads on for
+        # no more than that has dropped rows, and is going to need more of them.
+        goal = min(wanted, usual) if exact and wanted > 1 else usual
 
 
 def _from(legs: tuple[Leg, ...], at: At | None) -> list[Section]:

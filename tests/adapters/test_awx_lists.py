@@ -3,6 +3,7 @@
 import asyncio
 from datetime import timedelta
 from itertools import count
+from urllib.parse import parse_qs
 
 import pytest
 from hypothesis import given, settings
@@ -63,6 +64,15 @@ async def test_two_hundred_rows_are_one_request(bench: Bench) -> None:
     assert (len(page.rows), page.has_next, bench.requests()) == (100, False, 1)
 
 
+async def test_more_than_a_page_holds_is_read_no_further_than_is_asked_for(bench: Bench) -> None:
+    page, after = await bench.page(ExecutionFilter(), first=230)
+    sizes = [parse_qs(request.query)["page_size"] for request in bench.simulator.log]
+    # The second begins with the last row of the first, because it is resumed by key, and has one more than is shown.
+    assert (len(page.rows), page.has_next, sizes) == (230, True, [["200"], ["32"]])
+    page, _ = await bench.page(ExecutionFilter(), first=230, after=after)
+    assert (len(page.rows), page.has_next) == (70, False)
+
+
 @pytest.mark.parametrize("first", [60, 30, 20, 59])
 async def test_the_end_is_known_without_looking_past_it(small: Bench, first: int) -> None:
     after, seen = None, 0
@@ -81,6 +91,8 @@ async def test_pages_grow_when_much_is_filtered_out(bench: Bench) -> None:
     page, _ = await bench.page(wanted, first=5)
     assert (page.rows, page.reports["awx"].residual) == ([], ("actor",))
     assert bench.requests() <= 7
+    page, _ = await bench.page(wanted, first=200)
+    assert (page.rows, bench.requests()) == ([], 2)
 
 
 async def test_totals_come_along(bench: Bench) -> None:
