@@ -35,6 +35,11 @@ class Server:
         """Where WebSockets connect."""
         return f"ws://127.0.0.1:{self.port}/graphql"
 
+    @property
+    def answered(self) -> int:
+        """How many requests it has answered since it was started."""
+        return self._server.server_state.total_requests
+
     def stop(self) -> None:
         """Serve no longer; connections are closed."""
         self._server.should_exit = True

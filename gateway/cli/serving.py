@@ -66,6 +66,7 @@ def _kinds(_context: click.Context, _parameter: click.Parameter, begun: str) -> 
 
 
 @click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="Port to listen on.")
 @click.option("--seed", default=1, show_default=True, help="What the simulated data grow from.")
 @click.option(
@@ -79,7 +80,7 @@ def _kinds(_context: click.Context, _parameter: click.Parameter, begun: str) -> 
 @click.option(
     "--speed", default=1.0, show_default=True, type=click.FloatRange(0), help="How fast work goes on; 0 stands still."
 )
-def demo(port: int, seed: int, size: str, only: tuple[str, ...], speed: float) -> None:
+def demo(host: str, port: int, seed: int, size: str, only: tuple[str, ...], speed: float) -> None:
     """Serve simulators of some kinds of source, and a gateway over them."""
     for kind in only:
         if kind not in kinds():
@@ -87,5 +88,5 @@ def demo(port: int, seed: int, size: str, only: tuple[str, ...], speed: float) -
     with running(seed=seed, size=size, port=port, only=only or None, speed=speed) as made:
         for name, origin in made.origins.items():
             click.echo(f"simulated {name}: {origin} (what it was asked: {origin}/_log)")
-        click.echo(f"GraphQL: http://127.0.0.1:{port}/graphql")
-        uvicorn.run(create_app(made.file), host="127.0.0.1", port=port, **_SERVED)
+        click.echo(f"GraphQL: http://{host}:{port}/graphql")
+        uvicorn.run(create_app(made.file), host=host, port=port, **_SERVED)

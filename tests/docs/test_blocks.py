@@ -177,6 +177,13 @@ def test_a_command(command: str, today: Systems, tmp_path: Path, monkeypatch: py
             name, extra = re.fullmatch(r"([\w-]+)\[(\w+)\]", arguments[1]).groups()  # type: ignore[union-attr]
             project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
             assert (name, extra in project["optional-dependencies"]) == (project["name"], True)
+        case "docker":
+            # No engine runs here. tests/e2e/test_docker.py tries what compose.yaml brings together.
+            assert all((ROOT / each).is_file() for each in arguments if each.startswith("docker/"))
+            if arguments[0] == "run":
+                run(arguments[arguments.index("execution-gateway") + 1 :], today, tmp_path, monkeypatch)
+        case "cp":
+            assert (ROOT / arguments[0]).is_file()
         case "export":
             assert re.fullmatch(r"\w+=\.\.\.", arguments[0])
         case "python3" | "printf":
