@@ -63,6 +63,12 @@ def everything(source: Source) -> dict[Any, Looked]:
     return {"all": Looked(source, lambda _now: ExecutionFilter())}
 
 
+async def settled() -> None:
+    """Let everything happen that waits for nothing but its turn."""
+    for _ in range(50):
+        await asyncio.sleep(0)
+
+
 async def following(updates: Any) -> Update:
     return await asyncio.wait_for(anext(updates), 10)
 
@@ -243,26 +249,29 @@ async def test_who_leaves_while_the_source_tells_is_forgotten(
     adapter: Any = telling.adapter
     updates: Any = watch.executions(everything(telling))
     await following(updates)
-    await asyncio.sleep(0.01)
+    await settled()
     adapter.told.put_nowait(None)
     for _ in range(steps):
         await asyncio.sleep(0)
     await updates.aclose()
-    await asyncio.sleep(0.01)
+    await settled()
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
-async def test_who_follows_one_execution_is_woken_by_that_one(watch: Watch, telling: Source) -> None:
+async def test_who_follows_one_execution_is_woken_by_that_one(
+    watch: Watch, telling: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.pulse._BREATH_SECONDS", 0.0)
     adapter: Any = telling.adapter
     key = Key("execution", "a", ("1",))
     updates: Any = watch.executions({"one": Looked(telling, only=key)})
     followed: Any = until_final(updates, adapter.store.entities[key])
     await following(followed)
     waiting = asyncio.ensure_future(anext(followed))
-    await asyncio.sleep(0.05)
+    await settled()
     looks = adapter.asked
     adapter.told.put_nowait(Key("execution", "a", ("2",)))
-    await asyncio.sleep(0.05)
+    await settled()
     assert adapter.asked == looks
     adapter.store.put([row("1", S.FAILED)])
     adapter.told.put_nowait(key)
@@ -276,6 +285,6 @@ async def test_a_source_that_cannot_tell_is_not_listened_to(watch: Watch, tellin
     await following(updates)
     adapter.told.put_nowait(SourceError(SourceErrorCode.UNSUPPORTED, "It does not tell."))
     adapter.told.put_nowait(None)
-    await asyncio.sleep(0.05)
+    await settled()
     assert adapter.listeners == 0
     await updates.aclose()
