@@ -154,7 +154,7 @@ async def everything(world: World) -> list[Entity]:
     st.sampled_from([0, 60]),
     st.sampled_from([1, 4]),
 )
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])
 def test_lists_are_what_they_should_be(
     world: World, wanted: ExecutionFilter, order: Order, first: int, keep: int, at_once: int
 ) -> None:

@@ -142,7 +142,7 @@ async def test_a_crowded_instant_is_read_by_id() -> None:
 
 
 @given(st.data(), st.sampled_from(EVERY_ORDER[:6]), st.integers(3, 25))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_rows_that_stay_are_never_lost_or_doubled(data: st.DataObject, order: Order, first: int) -> None:
     world = World.generate(13, 45, NOW)
     bench = bench_of(world)

@@ -211,7 +211,7 @@ async def test_a_search_loses_no_line_with_escapes_inside(bench: Bench) -> None:
 # --- while it is written -------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     delays=st.lists(st.integers(0, 9_500), min_size=1, max_size=40),
     looks=st.lists(st.integers(100, 4000), max_size=8),

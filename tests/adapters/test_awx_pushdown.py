@@ -209,14 +209,14 @@ def agree(wanted: ExecutionFilter, order: Order, rows: int, types: Types = JOBS)
 
 
 @given(filters(), st.sampled_from(EVERY_ORDER), st.integers(2, 60))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @example(ExecutionFilter(statuses=frozenset({S.RUNNING, S.CANCELING}), search="deploy"), NEWEST, 5)
 def test_pushing_down_changes_nothing(wanted: ExecutionFilter, order: Order, rows: int) -> None:
     agree(wanted, order, rows)
 
 
 @given(filters(), st.sampled_from(EVERY_ORDER), st.integers(2, 60), st.sampled_from([EVERY_TYPE, EVERY_TYPE[:4]]))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @example(ExecutionFilter(name=TextMatch(equals="shell")), NEWEST, 5, EVERY_TYPE)
 @example(ExecutionFilter(name=TextMatch(starts_with="Nightly")), NEWEST, 5, EVERY_TYPE[:4])
 def test_nor_in_the_list_of_all_types(wanted: ExecutionFilter, order: Order, rows: int, types: Types) -> None:
@@ -224,7 +224,7 @@ def test_nor_in_the_list_of_all_types(wanted: ExecutionFilter, order: Order, row
 
 
 @given(status_filters(), st.sampled_from(EVERY_ORDER), st.integers(2, 60))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_every_set_of_statuses_is_found(wanted: ExecutionFilter, order: Order, rows: int) -> None:
     agree(wanted, order, rows)
 
@@ -238,7 +238,7 @@ def test_every_set_of_statuses_is_found(wanted: ExecutionFilter, order: Order, r
     ),
     st.integers(1, 40),
 )
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_nodes_too(wanted: NodeFilter, rows: int) -> None:
     every = run(lambda adapter: read(adapter, NodeFilter(), Order(OrderField.NATIVE)))
     assert [row.tie for row in every] == sorted(row.tie for row in every)

@@ -241,7 +241,7 @@ JOB_FILTERS = st.builds(
 
 
 @given(EXECUTION_FILTERS | JOB_FILTERS, st.sampled_from(ORDERS), st.booleans())
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 def test_pushing_down_changes_nothing(given_filter: Filter, order: Order, few_fields: bool) -> None:
     if impossible(given_filter):
         return

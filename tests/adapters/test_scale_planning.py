@@ -354,7 +354,7 @@ orders = st.builds(Order, st.sampled_from(OrderField), st.booleans())
 
 
 @given(execution_filters | job_filters | node_filters, orders)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_pushing_down_changes_nothing(given_filter: Filter, order: Order) -> None:
     if impossible(given_filter):
         return

@@ -465,7 +465,7 @@ orders = st.builds(Order, st.sampled_from(OrderField), st.booleans())
 
 
 @given(execution_filters | execution_filters | job_filters, orders, st.sampled_from(Profile), st.booleans())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_pushing_down_changes_nothing(given_filter: Filter, order: Order, profile: Profile, sensitive: bool) -> None:
     if impossible(given_filter):
         return

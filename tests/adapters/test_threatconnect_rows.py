@@ -87,7 +87,7 @@ SIMULATED = Bench(60)
 
 
 @pytest.mark.parametrize("kind", FILTERS)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(data=st.data())
 def test_rows_say_the_same_whatever_is_read_of_them(kind: Kind, data: st.DataObject) -> None:
     query = data.draw(queries(kind))
@@ -98,7 +98,7 @@ def test_rows_say_the_same_whatever_is_read_of_them(kind: Kind, data: st.DataObj
     agree(page_of(SIMULATED, query), page_of(SIMULATED, everything), needed)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(fields=st.lists(st.sampled_from(SHOWN["execution"]), min_size=1).map(frozenset))
 def test_odd_rows_say_the_same_too(fields: frozenset[str]) -> None:
     query = ListQuery("execution", ExecutionFilter(), Order(OrderField.NATIVE), fields)

@@ -15,7 +15,7 @@ pytestmark = [
 ]
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=300, suppress_health_check=list(HealthCheck))
 @given(st.data())
 def test_equal_answers(bench: Bench, data: st.DataObject) -> None:
     numbers = [st.integers(0, most) for most in range(200)]

@@ -17,7 +17,7 @@ SMALL_BUDGETS = st.builds(BudgetSettings, rows=st.integers(1, 60), requests=st.i
 
 
 @given(federations(), filters(), orders(), st.integers(1, 17))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_pages_concatenate_to_the_global_sort(
     federation: Federation, wanted: ExecutionFilter, order: Order, first: int
 ) -> None:
@@ -37,7 +37,7 @@ def test_pages_concatenate_to_the_global_sort(
 
 
 @given(federations(), filters(), orders(), st.integers(1, 17), st.data())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_any_edge_is_a_place_to_go_on_from(
     federation: Federation, wanted: ExecutionFilter, order: Order, first: int, data: st.DataObject
 ) -> None:
@@ -55,7 +55,7 @@ def test_any_edge_is_a_place_to_go_on_from(
 
 
 @given(federations(SMALL_BUDGETS), filters(), orders(), st.integers(1, 17))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_under_budgets_the_loop_ends_and_nothing_is_lost_unreported(
     federation: Federation, wanted: ExecutionFilter, order: Order, first: int
 ) -> None:

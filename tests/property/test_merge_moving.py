@@ -179,9 +179,9 @@ class FailingTraversal(Traversal):
 
 
 TestTraversal = Traversal.TestCase
-TestTraversal.settings = settings(max_examples=100, stateful_step_count=30, deadline=None)
+TestTraversal.settings = settings(max_examples=100, stateful_step_count=30)
 TestFailingTraversal = FailingTraversal.TestCase
-TestFailingTraversal.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+TestFailingTraversal.settings = settings(max_examples=60, stateful_step_count=30)
 
 
 class Unruly(MemoryAdapter):

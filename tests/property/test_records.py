@@ -97,7 +97,7 @@ def test_every_list_was_recorded() -> None:
 
 
 @pytest.mark.parametrize(("name", "kind"), CASES)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(data=st.data())
 def test_rows_say_the_same_whatever_is_read_of_them(name: str, kind: Kind, data: st.DataObject) -> None:
     fields = frozenset(data.draw(st.lists(st.sampled_from(SHOWN[kind]), min_size=1)))
@@ -119,7 +119,7 @@ def test_rows_say_the_same_whatever_is_read_of_them(name: str, kind: Kind, data:
 
 
 @pytest.mark.parametrize("name", FACTORIES)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(data=st.data())
 def test_their_jobs_say_the_same_whatever_is_read_of_them(name: str, data: st.DataObject) -> None:
     inner = data.draw(st.lists(st.sampled_from(SHOWN["job"]), min_size=1))

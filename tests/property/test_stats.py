@@ -180,7 +180,7 @@ def run(world: World, request: StatsRequest, page_rows: int = 200) -> Stats:
     st.booleans(),
     st.sampled_from([1, 200]),
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_statistics_are_a_plain_group_by(
     federation: Federation,
     wanted: ExecutionFilter,
@@ -232,7 +232,7 @@ SMALL_BUDGETS = st.builds(BudgetSettings, rows=st.integers(1, 60), requests=st.i
 
 
 @given(federations(), wanted_filters(), SMALL_BUDGETS, st.booleans())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_under_a_budget_nothing_is_claimed_that_was_not_read(
     federation: Federation, wanted: ExecutionFilter, budget: BudgetSettings, durations: bool
 ) -> None:
@@ -256,7 +256,7 @@ def test_under_a_budget_nothing_is_claimed_that_was_not_read(
 
 
 @given(federations(), wanted_filters(), keys(), st.sampled_from(ExecutionStatsOrderField), st.booleans())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_the_first_groups_are_the_first_of_all(
     federation: Federation,
     wanted: ExecutionFilter,

@@ -17,7 +17,7 @@ from botocore.awsrequest import AWSPreparedRequest, AWSRequest, AWSResponse
 from botocore.config import Config
 from botocore.credentials import Credentials
 from botocore.session import Session
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.aws_iot.client import LARGEST_PAGE, IotClient, Pages, fault_of
@@ -170,7 +170,6 @@ async def test_pages_of_a_list_are_signed_as_botocore_signs_them(
 Text = st.text(st.characters(exclude_categories=["Cs"]))
 
 
-@settings(deadline=None)
 @given(token=Text.filter(bool))
 async def test_any_token_is_signed_as_botocore_signs_it(token: str) -> None:
     client, upstream = iot(ENDPOINTS[0], None, {"things": [], "nextToken": token}, {"things": []})
@@ -179,7 +178,6 @@ async def test_any_token_is_signed_as_botocore_signs_it(token: str) -> None:
     assert_same(upstream.requests[1], theirs(ENDPOINTS[0], None, "list_things", maxResults=LARGEST_PAGE, nextToken=token))
 
 
-@settings(deadline=None)
 @given(params=st.lists(st.tuples(Text, Text), max_size=4))
 async def test_any_query_is_sent_as_it_is_signed(params: list[tuple[str, str]]) -> None:
     upstream = Upstream(httpx.Response(200, json={}))
