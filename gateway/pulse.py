@@ -55,7 +55,6 @@ class Cadence:
         # What happens at once is told at once: one look for a burst of it.
         breath = pause if self._failing else min(pause, _BREATH_SECONDS)
         await asyncio.sleep(breath)
-        # Not asyncio.wait_for: before Python 3.12 that one loses a cancellation that comes together with what it waits for.
         with suppress(TimeoutError):
             async with asyncio.timeout(pause - breath):
                 await self._woken.wait()
