@@ -6,7 +6,7 @@ id and then what follows. Pages are never numbered, so nothing that moves in the
 """
 
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Any
@@ -17,8 +17,7 @@ from adapters.awx.planning import COLUMNS, NULLABLE, Leg
 from gateway.errors import SourceError, SourceErrorCode
 from gateway.instant import Instant
 from gateway.model import Entity
-from gateway.pagination import reached
-from gateway.query import OrderField, order_value
+from gateway.query import Order, OrderField, Position, order_value, places, position
 from gateway.spi import At, Guarantee, Page, ScanPlan, Start
 
 _MILLISECOND = Decimal("0.001")
@@ -49,18 +48,16 @@ class Section:
         """Whether it is the leg from its beginning to its end."""
         return not self.conditions and not self.bounded
 
-    def excludes(self, row: Entity) -> bool:
-        """Whether a row lies before the place from where the section is read."""
+    def excludes(self, stands: Sequence[Position]) -> bool:
+        """Whether any of the rows that stand there lies before the place from where the section is read."""
         if self.after is not None:
-            return (last_id(row.tie) or 0) <= self.after
-        if self.bound is None:
+            return any((last_id(tie) or 0) <= self.after for _, _, _, tie in stands)
+        if self.bound is None or not stands:
             return False
         order = self.leg.order
-        value = order_value(row, order.field)
-        if value is None:
-            return order.descending
-        before = value - self.bound if order.descending else self.bound - value
-        return before > (_MILLISECOND_US if order.field is OrderField.DURATION else 0)
+        slack = _MILLISECOND_US if order.field is OrderField.DURATION else 0
+        # A missing instant counts as later than all others, here as there.
+        return min(stands)[1] < position(self.bound, order, "", ())[1] - slack
 
     @property
     def params(self) -> list[Param]:
@@ -98,13 +95,17 @@ async def pages(read: Read, plan: ScanPlan, start: Start) -> AsyncIterator[Page[
             overlap = 1 if section.bound is not None and place is not None and place.tie is not None else 0
             size = min(goal - fresh + overlap, LARGEST_PAGE)
             batch = await read(section, size, count or (exact and size == LARGEST_PAGE))
-            if section.bounded and any(section.excludes(row) for row in batch.rows):
+            stands = _stands(batch.rows, section.leg.order) if place is not None or section.bounded else ()
+            if section.excludes(stands):
                 # Whether a page is the last one shows in its length, if it is the page that was asked for.
                 raise SourceError(SourceErrorCode.BAD_RESPONSE, "It sent rows that it was not asked for.")
             if count and section.whole and len(legs) == 1:
                 total = batch.count
             count = False
-            new = [row for row in batch.rows if place is None or not reached(row, place, section.leg.order)]
+            new = batch.rows
+            if place is not None:
+                here = position(place.instant, section.leg.order, "", place.tie or ())
+                new = [row for row, stand in zip(batch.rows, stands, strict=True) if stand > here]
             rows += new if exact else batch.rows
             returned += batch.returned
             unreadable += batch.unreadable
@@ -124,6 +125,11 @@ async def pages(read: Read, plan: ScanPlan, start: Start) -> AsyncIterator[Page[
         # One row more is wanted than is shown, to see whether there is one, and a page tells that itself: who reads on for
         # no more than that has dropped rows, and is going to need more of them.
         goal = min(wanted, usual) if exact and wanted > 1 else usual
+
+
+def _stands(rows: Sequence[Entity], order: Order) -> Sequence[Position]:
+    """Where the rows of a list stand, all at once: there are many."""
+    return places(rows[0].key.kind, order, "")(rows) if rows else ()
 
 
 def _from(legs: tuple[Leg, ...], at: At | None) -> list[Section]:
