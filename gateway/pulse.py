@@ -2,19 +2,16 @@
 
 import asyncio
 import logging
-import random
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
 from typing import cast
 
 from gateway.errors import SourceError, SourceErrorCode
+from gateway.jitter import stretched
 from gateway.model import Key
 from gateway.spi import Adapter, SupportsWakeUps
 
 _log = logging.getLogger(__name__)
-
-# Jitter takes nothing from the generator that all of a process shares, and may have seeded.
-_random = random.SystemRandom()
 
 _BREATH_SECONDS = 0.5
 _FIRST_RETRY_SECONDS = 5.0
@@ -51,7 +48,7 @@ class Cadence:
 
     async def wait(self) -> None:
         """Pause until the next look."""
-        pause = self._pause * _random.uniform(1.0, 1.2)
+        pause = stretched(self._pause, 1.2)
         # What happens at once is told at once: one look for a burst of it.
         breath = pause if self._failing else min(pause, _BREATH_SECONDS)
         await asyncio.sleep(breath)

@@ -9,7 +9,6 @@ Requests are counted on the ``Meter`` of the current context, so that reports ca
 import asyncio
 import copy
 import math
-import random
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
@@ -28,6 +27,7 @@ from gateway.deadlines import Deadlines
 from gateway.engine import Arrived, http_transport, tls_context
 from gateway.errors import SourceError, SourceErrorCode
 from gateway.health import Health, Observed, SourceState
+from gateway.jitter import stretched
 from gateway.limits import RateLimit
 from gateway.outgoing import USER_AGENT, Judge, Outgoing, Params, Service
 from gateway.unpack import TooLargeError, read_body
@@ -49,9 +49,6 @@ __all__ = [
 ]
 
 T = TypeVar("T")
-
-# Jitter takes nothing from the generator that all of a process shares, and may have seeded.
-_random = random.SystemRandom()
 
 _ATTEMPTS = 3
 _BACKOFF_SECONDS = 0.1
@@ -374,7 +371,7 @@ class SourceClient:
             return None
         pause = error.retry_after
         if pause is None:
-            pause = _BACKOFF_SECONDS * 2 ** (attempt - 1) * (1 + _random.random())
+            pause = stretched(_BACKOFF_SECONDS * 2 ** (attempt - 1), 2.0)
         meter = current_meter()
         left = self._settings.timeout_seconds if meter is None else meter.deadline - asyncio.get_running_loop().time()
         return pause if pause < min(left, self._settings.timeout_seconds) / 2 else None
