@@ -4,12 +4,14 @@ Sources that page by number shift under the reader when rows come and go. An ada
 the last row it delivered, so that consecutive pages overlap, and the gateway checks that the overlap is there.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
-from gateway.query import Order, order_value, position
+from gateway.query import Order, Position, order_value, places, position
 from gateway.spi import At, Page, Start
+
+R = TypeVar("R")
 
 # Rows before the remembered one to read again, so that a few deletions between two pages do not lose the overlap.
 _SLACK = 4
@@ -52,8 +54,22 @@ def _page(offset: int, size: int) -> Window:
 
 def reached(row: Any, at: At, order: Order) -> bool:
     """Whether ``row`` stands at or before the place ``at`` in its source's order."""
-    here = position(order_value(row, order.field), order, "", row.tie)
-    return here <= position(at.instant, order, "", at.tie or ())
+    return position(order_value(row, order.field), order, "", row.tie) <= _position_of(at, order)
+
+
+def stands(rows: Sequence[Any], order: Order) -> Sequence[Position]:
+    """Where the rows of a list stand in its source's order, all at once: there are many."""
+    return places(rows[0].key.kind, order, "")(rows) if rows else ()
+
+
+def beyond(rows: Sequence[R], standing: Sequence[Position], at: At, order: Order) -> list[R]:
+    """Those of ``rows`` that stand after the place ``at``; ``standing`` says where each stands."""
+    place = _position_of(at, order)
+    return [row for row, here in zip(rows, standing, strict=True) if here > place]
+
+
+def _position_of(at: At, order: Order) -> Position:
+    return position(at.instant, order, "", at.tie or ())
 
 
 async def numbered_pages(

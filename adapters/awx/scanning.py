@@ -17,7 +17,8 @@ from adapters.awx.planning import COLUMNS, NULLABLE, Leg
 from gateway.errors import SourceError, SourceErrorCode
 from gateway.instant import Instant
 from gateway.model import Entity
-from gateway.query import Order, OrderField, Position, order_value, places, position
+from gateway.pagination import beyond, stands
+from gateway.query import OrderField, Position, order_value, position
 from gateway.spi import At, Guarantee, Page, ScanPlan, Start
 
 _MILLISECOND = Decimal("0.001")
@@ -48,16 +49,16 @@ class Section:
         """Whether it is the leg from its beginning to its end."""
         return not self.conditions and not self.bounded
 
-    def excludes(self, stands: Sequence[Position]) -> bool:
+    def excludes(self, standing: Sequence[Position]) -> bool:
         """Whether any of the rows that stand there lies before the place from where the section is read."""
         if self.after is not None:
-            return any((last_id(tie) or 0) <= self.after for _, _, _, tie in stands)
-        if self.bound is None or not stands:
+            return any((last_id(tie) or 0) <= self.after for _, _, _, tie in standing)
+        if self.bound is None or not standing:
             return False
         order = self.leg.order
         slack = _MILLISECOND_US if order.field is OrderField.DURATION else 0
         # A missing instant counts as later than all others, here as there.
-        return min(stands)[1] < position(self.bound, order, "", ())[1] - slack
+        return min(standing)[1] < position(self.bound, order, "", ())[1] - slack
 
     @property
     def params(self) -> list[Param]:
@@ -95,17 +96,15 @@ async def pages(read: Read, plan: ScanPlan, start: Start) -> AsyncIterator[Page[
             overlap = 1 if section.bound is not None and place is not None and place.tie is not None else 0
             size = min(goal - fresh + overlap, LARGEST_PAGE)
             batch = await read(section, size, count or (exact and size == LARGEST_PAGE))
-            stands = _stands(batch.rows, section.leg.order) if place is not None or section.bounded else ()
-            if section.excludes(stands):
+            order = section.leg.order
+            standing = stands(batch.rows, order) if place is not None or section.bounded else ()
+            if section.excludes(standing):
                 # Whether a page is the last one shows in its length, if it is the page that was asked for.
                 raise SourceError(SourceErrorCode.BAD_RESPONSE, "It sent rows that it was not asked for.")
             if count and section.whole and len(legs) == 1:
                 total = batch.count
             count = False
-            new = batch.rows
-            if place is not None:
-                here = position(place.instant, section.leg.order, "", place.tie or ())
-                new = [row for row, stand in zip(batch.rows, stands, strict=True) if stand > here]
+            new = batch.rows if place is None else beyond(batch.rows, standing, place, order)
             rows += new if exact else batch.rows
             returned += batch.returned
             unreadable += batch.unreadable
@@ -115,7 +114,7 @@ async def pages(read: Read, plan: ScanPlan, start: Start) -> AsyncIterator[Page[
                 sections.extendleft(reversed(_rest(section, batch, place)))
             if new:
                 last = new[-1]
-                place = At(order_value(last, section.leg.order.field), last.tie)
+                place = At(order_value(last, order.field), last.tie)
             elif batch.more:
                 # Nothing new, yet more to come: hand over what there is, so that whoever reads can give up.
                 break
@@ -125,11 +124,6 @@ async def pages(read: Read, plan: ScanPlan, start: Start) -> AsyncIterator[Page[
         # One row more is wanted than is shown, to see whether there is one, and a page tells that itself: who reads on for
         # no more than that has dropped rows, and is going to need more of them.
         goal = min(wanted, usual) if exact and wanted > 1 else usual
-
-
-def _stands(rows: Sequence[Entity], order: Order) -> Sequence[Position]:
-    """Where the rows of a list stand, all at once: there are many."""
-    return places(rows[0].key.kind, order, "")(rows) if rows else ()
 
 
 def _from(legs: tuple[Leg, ...], at: At | None) -> list[Section]:

@@ -16,7 +16,7 @@ from adapters.threatconnect.tql import Both, Compare, Condition, Either
 from gateway.errors import SourceError, SourceErrorCode
 from gateway.instant import Instant
 from gateway.model import Entity
-from gateway.pagination import reached
+from gateway.pagination import beyond, stands
 from gateway.query import Order, OrderField, order_value, position
 from gateway.spi import At, Page, Start
 
@@ -45,8 +45,9 @@ class _Reader:
             page = await fetch(self._next(), size)
             if not all(self._belongs(row) for row in page.rows):
                 raise SourceError(SourceErrorCode.BAD_RESPONSE, "It sent rows that it was not asked for.")
-            place = self.place
-            new = [row for row in page.rows if place is None or not reached(row, place, self.scan.order)]
+            order, new = self.scan.order, page.rows
+            if self.place is not None:
+                new = beyond(new, stands(new, order), self.place, order)
             if new or not page.more:
                 break
             if size == LARGEST_PAGE:
