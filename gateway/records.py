@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache, reduce
 from operator import or_
 from types import MappingProxyType
-from typing import Any, ClassVar, Generic, TypeAlias, TypeVar, get_args
+from typing import Any, ClassVar, Generic, TypeAlias, TypeVar, cast, get_args
 
 import msgspec
 from msgspec import Raw, Struct
@@ -292,8 +292,8 @@ def narrowed(record: type[R], fields: frozenset[str]) -> type[R]:
         kind = field.type if not inner or "" in inner else _narrowed_type(field.type, inner)
         kept.append((field.name, kind, _default(field)))
         names[field.name] = field.encode_name
-    made: type[R] = msgspec.defstruct(record.__name__, kept, frozen=True, kw_only=True, gc=False, rename=names)  # type: ignore[assignment]
-    return made
+    made = msgspec.defstruct(record.__name__, kept, frozen=True, kw_only=True, gc=False, rename=names)
+    return cast("type[R]", made)
 
 
 def _default(field: msgspec.structs.FieldInfo) -> Any:

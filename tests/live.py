@@ -10,9 +10,12 @@ from typing import Any
 import orjson
 import uvicorn
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.typing import Subprotocol
 
 from gateway.app import create_app
 from gateway.config import ConfigFile
+
+PROTOCOL = Subprotocol("graphql-transport-ws")
 
 
 class Server:
@@ -20,7 +23,7 @@ class Server:
 
     def __init__(self, file: ConfigFile) -> None:
         self._file = file
-        self._listener = _listen(0)
+        self._listener = listening()
         self.port: int = self._listener.getsockname()[1]
         self.gateway: Any = None
         self._start()
@@ -49,7 +52,7 @@ class Server:
     def restart(self) -> None:
         """Stop, and begin anew as another process would: on the same port, remembering nothing."""
         self.stop()
-        self._listener = _listen(self.port)
+        self._listener = listening(self.port)
         self._start()
 
     def _start(self) -> None:
@@ -112,14 +115,15 @@ class Socket:
 @asynccontextmanager
 async def connected(url: str, payload: Mapping[str, Any] | None = None, **options: Any) -> AsyncIterator[Socket]:
     """A connection that is initialised."""
-    async with connect(url, subprotocols=["graphql-transport-ws"], max_size=None, **options) as connection:  # type: ignore[list-item]
+    async with connect(url, subprotocols=[PROTOCOL], max_size=None, **options) as connection:
         client = Socket(connection)
         await client.send(type="connection_init", **({} if payload is None else {"payload": dict(payload)}))
         assert (await client.receive())["type"] == "connection_ack"
         yield client
 
 
-def _listen(port: int) -> socket.socket:
+def listening(port: int = 0) -> socket.socket:
+    """A socket that listens on this machine: on a port, or on one that is free."""
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind(("127.0.0.1", port))

@@ -126,6 +126,13 @@ def client_of(upstream: httpx.AsyncBaseTransport, signer: Auth | None = None, **
     return SourceClient(SourceSettings.model_validate(given), upstream, signer)
 
 
+async def until(holds: Callable[[], object]) -> None:
+    """Wait for what another thread or process does, or what nobody tells."""
+    async with asyncio.timeout(30):
+        while not holds():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
 def skip_pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """From now on no client waits between attempts; the list tells how long each would have."""
     slept: list[float] = []

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
@@ -43,8 +43,8 @@ class Rows:
             self._widths = widths(self._columns, cells, self._out.width - _GAP * (len(self._columns) - 1))
         table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), collapse_padding=True, show_header=first)
         for column, width in zip(self._columns, self._widths, strict=True):
-            justify = "right" if column.shape.number else "left"
-            table.add_column(styled(column.heading, head=True), width=width, overflow="fold", justify=justify)  # type: ignore[arg-type]
+            justify: JustifyMethod = "right" if column.shape.number else "left"
+            table.add_column(styled(column.heading, head=True), width=width, overflow="fold", justify=justify)
         for row in cells:
             table.add_row(*map(styled, row))
         self._out.print(table)

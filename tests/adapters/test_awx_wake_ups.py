@@ -26,6 +26,7 @@ from gateway.spi import SupportsWakeUps
 from gateway.testing.servers import LoopbackServers
 from gateway.transport import SourceClient, tls_context
 from tests.adapters.awx_bench import NOW, key
+from tests.support import until
 
 C = SourceErrorCode
 SECRET = "admin-token"
@@ -47,12 +48,6 @@ async def fault_of(adapter: AwxAdapter) -> SourceError:
         assert hidden not in raised.value.message
     assert raised.value.__suppress_context__ or raised.value.__context__ is None
     return raised.value
-
-
-async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
-        while not holds():  # noqa: ASYNC110 - in a thread of another loop
-            await asyncio.sleep(0.01)
 
 
 # --- the simulator -------------------------------------------------------------------------------------------------

@@ -6,9 +6,7 @@ No container runs here: that wants an engine, which tests cannot count on.
 import os
 import re
 import shutil
-import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatch
@@ -19,7 +17,7 @@ import pytest
 import yaml
 
 from gateway.demo import Demo
-from tests.live import Server, connected, served
+from tests.live import Server, connected, listening, served
 
 ROOT = Path(__file__).parents[2]
 DOCKER = ROOT / "docker"
@@ -57,36 +55,24 @@ def configuration(demo: Demo, monkeypatch: pytest.MonkeyPatch) -> str:
 @pytest.fixture
 def deployment(configuration: str, tmp_path: Path) -> Iterator[Deployment]:
     assert HAPROXY is not None
-    with served(configuration) as one, served(configuration) as other, socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
-        free.close()
+    with served(configuration) as one, served(configuration) as other, listening() as listener:
         # What Compose's name server would tell.
         found = "\n".join(
             f"  server replica{server.port} 127.0.0.1:{server.port} check inter 200ms" for server in (one, other)
         )
         text = (DOCKER / "haproxy.cfg").read_text("utf-8")
         text, templates = re.subn(r"  server-template .*", found, text)
-        text, ports = re.subn(r"bind :8000", f"bind {address}", text)
+        # It listens already: whoever connects before HAProxy is there waits.
+        text, ports = re.subn(r"bind :8000", f"bind fd@{listener.fileno()}", text)
         assert (templates, ports) == (1, 1)
         file = tmp_path / "haproxy.cfg"
         file.write_text(text)
-        with subprocess.Popen([HAPROXY, "-f", str(file)], stdout=subprocess.DEVNULL) as process:
+        command = [HAPROXY, "-f", str(file)]
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL, pass_fds=[listener.fileno()]) as process:
             try:
-                _until_it_listens(address)
-                yield Deployment(address, [one, other])
+                yield Deployment(f"127.0.0.1:{listener.getsockname()[1]}", [one, other])
             finally:
                 process.terminate()
-
-
-def _until_it_listens(address: str) -> None:
-    host, _, port = address.partition(":")
-    for _ in range(200):
-        with socket.socket() as tried:
-            if not tried.connect_ex((host, int(port))):
-                return
-        time.sleep(0.05)
-    pytest.fail("HAProxy did not start")
 
 
 @needs_haproxy
@@ -121,12 +107,13 @@ def test_a_replica_that_ends_costs_no_request(deployment: Deployment) -> None:
 
 @needs_haproxy
 async def test_subscriptions_come_through_and_are_spread(deployment: Deployment) -> None:
-    asked = {"query": CHANGES, "variables": {"f": {"status": ["RUNNING"]}}}
+    variables = {"f": {"status": ["RUNNING"]}}
+    asked = {"query": CHANGES, "variables": variables}
     async with (
         connected(f"ws://{deployment.address}/graphql") as client,
         httpx.AsyncClient(timeout=20, headers={"accept": "text/event-stream"}) as browser,
     ):
-        await client.subscribe(asked["query"], asked["variables"])  # type: ignore[arg-type]
+        await client.subscribe(CHANGES, variables)
         update = await anext(client.results())
         async with browser.stream("POST", f"http://{deployment.address}/graphql", json=asked) as answer:
             event = await anext(line async for line in answer.aiter_lines() if line.startswith("data: "))

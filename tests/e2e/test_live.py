@@ -14,6 +14,7 @@ from gateway.errors import SourceError, SourceErrorCode
 from gateway.instant import Instant
 from gateway.model import Execution, ExecutionStatus, Key, LogLine, LogStream
 from tests.live import Server, connected, served
+from tests.support import until
 
 CONFIG = """\
 server: {poll_seconds: 0.05, cursor_key: a-key-that-stays-the-same-for-ever}
@@ -205,7 +206,7 @@ async def test_five_hundred_subscribers_cost_the_requests_of_one(server: Server,
         told = [await one.receive() for _ in range(50)]
         assert {message["payload"]["data"]["executionsUpdated"]["change"] for message in told} == {"APPEARED"}
         assert len({message["id"] for message in told}) == 50
-    await _until(lambda: watch.pollers == 0)
+    await until(lambda: watch.pollers == 0)
 
 
 async def test_the_log_of_nothing_is_null(server: Server) -> None:
@@ -251,12 +252,6 @@ async def test_the_same_over_server_sent_events(server: Server, store: MemorySto
         answer = await client.post(server.http, json={"query": LINES, "variables": {"id": ID}})
         assert answer.status_code == 400
         assert "text/event-stream" in answer.json()["errors"][0]["message"]
-
-
-async def _until(condition: Any) -> None:
-    async with asyncio.timeout(10):
-        while not condition():  # noqa: ASYNC110 - nothing tells
-            await asyncio.sleep(0.01)
 
 
 async def test_subscriptions_to_a_source_that_is_down_start_say_so_and_recover(server: Server, store: MemoryStore) -> None:

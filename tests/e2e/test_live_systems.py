@@ -15,6 +15,7 @@ from gateway.demo import Demo, running
 from gateway.model import Key
 from tests.e2e.conftest import NOW
 from tests.live import Server, connected, served
+from tests.support import until
 
 LOGS = """query ($id: ID!, $first: Int!, $after: String) { execution(id: $id) {
     logs(first: $first, after: $after) { edges { node { text sequence timestamp } } complete truncated
@@ -92,9 +93,7 @@ async def test_500_subscribers_cost_the_traffic_of_one(demo: Demo, server: Serve
                 assert message["payload"]["data"]["executionsUpdated"]["change"] == "SOURCE_STATE"
             await asyncio.sleep(7)
             assert server.gateway.watch.pollers == 1
-        async with asyncio.timeout(10):
-            while server.gateway.watch.pollers:  # noqa: ASYNC110 - nothing tells
-                await asyncio.sleep(0.05)
+        await until(lambda: not server.gateway.watch.pollers)
         return len(awx.log) - before
 
     one = await traffic(1)

@@ -11,7 +11,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from adapters.memory import Behaviour, MemoryStore, factory
-from tests.live import Server, connected, served
+from tests.live import PROTOCOL, Server, connected, served
 
 CONFIG = "server: {poll_seconds: 0.05%s}\nsources: [{name: alpha, kind: memory}]\n"
 WATCH = "subscription { executionsUpdated { change } }"
@@ -93,14 +93,14 @@ async def test_another_protocol_is_refused(server: Server) -> None:
 
 
 async def test_who_subscribes_first_is_unauthorized(server: Server) -> None:
-    async with connect(server.ws, subprotocols=["graphql-transport-ws"]) as connection:  # type: ignore[list-item]
+    async with connect(server.ws, subprotocols=[PROTOCOL]) as connection:
         await connection.send('{"type": "subscribe", "id": "1", "payload": {"query": "{ sources { name } }"}}')
         assert await closing(connection) == (4401, "Unauthorized")
 
 
 async def test_who_says_nothing_is_closed(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gateway.api.websocket._INIT_SECONDS", 0.1)
-    async with connect(server.ws, subprotocols=["graphql-transport-ws"]) as connection:  # type: ignore[list-item]
+    async with connect(server.ws, subprotocols=[PROTOCOL]) as connection:
         assert await closing(connection) == (4408, "Connection initialisation timeout")
 
 
@@ -198,6 +198,6 @@ async def test_a_key_comes_with_the_handshake_or_with_the_first_message() -> Non
         async with connected(one.ws, additional_headers={"Authorization": f"Bearer {key}"}):
             pass
         for payload in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": {"odd": 1}}):
-            async with connect(one.ws, subprotocols=["graphql-transport-ws"]) as connection:  # type: ignore[list-item]
+            async with connect(one.ws, subprotocols=[PROTOCOL]) as connection:
                 await connection.send(json.dumps({"type": "connection_init", "payload": payload}))
                 assert await closing(connection) == (4403, "Forbidden")

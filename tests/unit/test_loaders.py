@@ -244,7 +244,6 @@ async def test_full_reads_end_with_their_time() -> None:
     a = Recording("a")
     one = loaders(a, seconds=1e-9)
     await one.full(key("a", 1))
-    await asyncio.sleep(0.01)
     (late,) = await ask(one.full, key("a", 2))
     assert isinstance(late, SourceError)
     assert (late.code, a.full) == (SourceErrorCode.TRUNCATED, ["1"])

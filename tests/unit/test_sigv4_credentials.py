@@ -25,7 +25,7 @@ from gateway.errors import ConfigError, SourceError, SourceErrorCode
 from gateway.sigv4 import AwsCredentials, Keys, SigV4, error_code, require_botocore
 from gateway.transport import SourceClient
 from tests.aws_environment import isolate
-from tests.support import OK_UPSTREAM, Upstream, client_of
+from tests.support import OK_UPSTREAM, Upstream, client_of, until
 
 # Says what lies beside it; counts its calls; waits, if told to, until the test lets it go on.
 HELPER = """\
@@ -117,13 +117,6 @@ async def source(upstream: Upstream, profile: str | None = None, keys: Keys | No
 def keys_of(upstream: Upstream) -> list[str]:
     """The access key id of every request."""
     return [sent.headers["authorization"].partition("Credential=")[2].partition("/")[0] for sent in upstream.requests]
-
-
-async def until(condition: Any) -> None:
-    async with asyncio.timeout(30):
-        # Another process or thread does it, and tells nobody.
-        while not condition():  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
 
 
 # --- finding -------------------------------------------------------------------------------------------------------

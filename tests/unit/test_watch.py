@@ -69,7 +69,7 @@ async def settled() -> None:
         await asyncio.sleep(0)
 
 
-async def following(updates: Any) -> Update:
+async def following(updates: Any) -> Any:
     return await asyncio.wait_for(anext(updates), 10)
 
 
@@ -124,7 +124,7 @@ async def test_an_execution_that_is_gone_ends_its_subscription(watch: Watch, sou
     key = Key("execution", "a", ("1",))
     updates: Any = watch.executions({"one": Looked(source, only=key)})
     followed: Any = until_final(updates, adapter.store.entities[key])
-    assert (await following(followed)).key == key  # type: ignore[attr-defined]
+    assert (await following(followed)).key == key
     adapter.store.remove(key)
     with pytest.raises(StopAsyncIteration):
         await following(followed)
@@ -150,7 +150,7 @@ async def test_the_fault_of_its_source_reaches_who_follows_one_execution(watch: 
     followed: Any = until_final(updates, None)
     assert isinstance(await following(followed), SourceError)
     adapter.failing = None
-    assert (await following(followed)).status is S.RUNNING  # type: ignore[attr-defined]
+    assert (await following(followed)).status is S.RUNNING
     await updates.aclose()
 
 
@@ -221,7 +221,8 @@ class Telling(Flaky):
 
 @pytest.fixture
 def telling(source: Source) -> Source:
-    adapter = Telling("a", source.adapter.store, Behaviour(min_poll_seconds=3600))  # type: ignore[attr-defined]
+    quiet: Any = source.adapter
+    adapter = Telling("a", quiet.store, Behaviour(min_poll_seconds=3600))
     adapter.told = asyncio.Queue()
     source.adapter = adapter
     return source
