@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from gateway.instant import Instant
 from gateway.model import Execution, ExecutionStatus, Key
-from gateway.pagination import Window, numbered_pages, page_covering, reached
+from gateway.pagination import Window, beyond, numbered_pages, page_covering, reached, stands
 from gateway.query import Order, OrderField
 from gateway.spi import At, Page, Start
 
@@ -110,6 +110,19 @@ def test_which_rows_a_place_has_passed(at: At, there: set[int]) -> None:
 def test_in_descending_order_missing_instants_come_first() -> None:
     table = rows([None, 20, 10])
     assert [reached(row, At(20, (1,)), NEWEST) for row in table] == [True, True, False]
+
+
+@given(
+    st.lists(st.none() | st.integers(0, 4), max_size=12),
+    st.none() | st.integers(0, 4),
+    st.none() | st.tuples(st.integers(0, 12)),
+    st.sampled_from([NEWEST, OLDEST, Order(OrderField.NATIVE)]),
+)
+def test_of_many_those_lie_beyond_that_are_not_reached(
+    instants: list[int | None], instant: int | None, tie: tuple[int] | None, order: Order
+) -> None:
+    table, at = rows(instants), At(instant, tie)
+    assert beyond(table, stands(table, order), at, order) == [row for row in table if not reached(row, at, order)]
 
 
 # --- walking -------------------------------------------------------------------------------------------------------
